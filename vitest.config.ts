@@ -2,7 +2,10 @@ import { defineConfig } from "vitest/config";
 
 // Tests run the TypeScript sources: the private export condition that every package carries
 // leads each workspace import to `src`, so there is no stale `dist` to debug.
-const source = { resolve: { conditions: ["@lading/source"] }, ssr: { resolve: { conditions: ["@lading/source"] } } };
+const source = {
+  resolve: { conditions: ["@lading/source"] },
+  ssr: { resolve: { conditions: ["@lading/source"] } },
+};
 
 export default defineConfig({
   test: {

@@ -1,1 +1,4 @@
-export {};
+export type { FileContent, FileStat, LayerEntry, LayerPlan } from "./entry.ts";
+export { BuildError, type BuildErrorCode } from "./errors.ts";
+export type { ListedEntry, Owner } from "./listing.ts";
+export { type AddSpec, type BuildSpec, buildSpecSchema, type BuildSpecInput, type LayerSpec } from "./spec.ts";

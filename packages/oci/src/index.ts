@@ -1,1 +1,15 @@
-export {};
+export type { Blob, Bytes, Options, Sink, Source, Store } from "./content.ts";
+export { type Descriptor, isIndexType, isManifestType, mediaTypes } from "./descriptor.ts";
+export {
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  Digester,
+  digestHex,
+  digestOf,
+  isDigest,
+  parseDigest,
+} from "./digest.ts";
+export { OciError, type OciErrorCode } from "./errors.ts";
+export type { Platform } from "./platform.ts";
+export type { TarHeader, TarType } from "./tar-header.ts";

@@ -1,1 +1,1 @@
-export {};
+export { cases } from "./cases.ts";
