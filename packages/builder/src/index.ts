@@ -2,3 +2,5 @@ export type { FileContent, FileStat, LayerEntry, LayerPlan } from "./entry.ts";
 export { BuildError, type BuildErrorCode } from "./errors.ts";
 export type { ListedEntry, Owner } from "./listing.ts";
 export { type AddSpec, type BuildSpec, buildSpecSchema, type BuildSpecInput, type LayerSpec } from "./spec.ts";
+export type { BuildEvent, LayerReuse } from "./progress.ts";
+export type { BuildRequest, BuildResult, BuiltImage, BuiltLayer, LayerExplanation, LocatedBase } from "./result.ts";
