@@ -1,0 +1,47 @@
+// The whole of linear memory, laid out by hand: no allocator, no collector.
+// Addresses are constants so that the compiler folds them into the loads and stores.
+
+/** Farthest a back-reference reaches (RFC 1951 §2). */
+export const WINDOW: u32 = 32768;
+/** Bytes of the largest chunk. */
+export const CHUNK_SIZE: u32 = 1 << 20;
+
+/** log2 of the fractional mantissa, 256 entries of u16: `entropy.ts`. */
+export const LOG2: usize = 0x400;
+/** Length - 3 to its symbol - 257, one byte each: `symbols.ts`. */
+export const LENGTH_SYMBOL: usize = 0x800;
+/** Counts of the piece being parsed: 288 literal/length symbols, then 32 distance symbols, u32 each. */
+export const PIECE_COUNTS: usize = 0x1000;
+/** The same for the block that is being collected. */
+export const BLOCK_COUNTS: usize = 0x1800;
+/** Codewords of the block, `code | bits << 16`, in the order of the counts. */
+export const CODES: usize = 0x2000;
+/** Codewords of RFC 1951 §3.2.6, in the same form. */
+export const FIXED_CODES: usize = 0x2800;
+/** Length - 3 to the codeword with its extra bits, `bits | count << 24`. */
+export const LENGTH_CODES: usize = 0x3000;
+/** Lengths of the codewords, one byte each, in the order of the counts. */
+export const CODE_LENGTHS: usize = 0x3400;
+/** Scratch of `huffman.ts`: two arrays of 288 u32 and 256 digits. */
+export const SORT_A: usize = 0x3800;
+export const SORT_B: usize = 0x4000;
+export const DIGITS: usize = 0x4800;
+/** Scratch of `header.ts`: the run-length coded code lengths, and the counts and codes of their symbols. */
+export const RUNS: usize = 0x5000;
+export const RUN_COUNTS: usize = 0x5800;
+export const RUN_CODES: usize = 0x5880;
+export const RUN_LENGTHS: usize = 0x5900;
+
+/** Positions by hash: `buckets.ts` and `chains.ts` each lay it out as they need. */
+export const HASH: usize = 0x10000;
+export const HASH_END: usize = 0x70000;
+
+/** The dictionary ends where the chunk begins; 64 KiB before it are readable. */
+export const CHUNK: usize = 0x80000 + <usize>WINDOW;
+/** Zeroed bytes after a chunk, so that reading past its end sees the same on every run. */
+export const PADDING: usize = 64;
+
+/** Sequences of the block being collected, a u64 each: `sequences.ts`. */
+export const SEQUENCES: usize = 0x190000;
+/** To the end of the 4 MiB of memory: room for a chunk that is stored. */
+export const OUTPUT: usize = 0x260000;

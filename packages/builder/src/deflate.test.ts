@@ -1,0 +1,167 @@
+import { execFileSync } from "node:child_process";
+import { crc32, inflateRawSync } from "node:zlib";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createDeflater, DEFAULT_GZIP_LEVEL, type GzipLevel } from "./deflate.ts";
+
+const levels: readonly GzipLevel[] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+const deflaters = new Map(levels.map((level) => [level, createDeflater(level)]));
+const CHUNK = createDeflater().chunkSize;
+const WINDOW = 32_768;
+
+/** The whole stream, cut into chunks, each with its dictionary. */
+function deflate(data: Uint8Array, level: GzipLevel, chunkSize: number = CHUNK): Buffer {
+  const deflater = deflaters.get(level) ?? createDeflater(level);
+  const runs: Buffer[] = [];
+  let at = 0;
+  do {
+    const end = Math.min(at + chunkSize, data.length);
+    const dictionary = data.subarray(Math.max(0, at - WINDOW), at);
+    runs.push(Buffer.from(deflater.deflate(data.subarray(at, end), dictionary, end === data.length)));
+    at = end;
+  } while (at < data.length);
+  return Buffer.concat(runs);
+}
+
+function expectRoundTrip(data: Uint8Array, level: GzipLevel, chunkSize?: number): Buffer {
+  const deflated = deflate(data, level, chunkSize);
+  expect(Buffer.compare(inflateRawSync(deflated), data)).toBe(0);
+  return deflated;
+}
+
+/** Numbers below 2^32 that are the same everywhere (xorshift). */
+function randomNumbers(seed: number): () => number {
+  let x = seed;
+  return () => {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return x >>> 0;
+  };
+}
+
+function randomBytes(size: number, seed = 1): Uint8Array {
+  const next = randomNumbers(seed);
+  return Uint8Array.from({ length: size }, () => next() >>> 24);
+}
+
+/** Words of a small vocabulary, the first of them the most frequent. */
+function prose(size: number, seed = 1): Buffer {
+  const next = randomNumbers(seed);
+  const words = Array.from({ length: 600 }, () =>
+    Array.from({ length: 2 + (next() % 9) }, () => String.fromCharCode(97 + (next() % 26))).join(""),
+  );
+  let text = "";
+  while (text.length < size) {
+    const rank = Math.min(next() % 600, next() % 600, next() % 600);
+    text += `${words[rank]}${next() % 12 === 0 ? ".\n" : " "}`;
+  }
+  return Buffer.from(text.slice(0, size));
+}
+
+/** Prose, random bytes, zeros and records with a counter, in runs of uneven lengths. */
+function corpus(): Buffer {
+  const records = Buffer.alloc(120_000);
+  for (let i = 0; i + 12 <= records.length; i += 12) {
+    records.writeUInt32LE(i * 7, i);
+    records.writeUInt16BE(i % 500, i + 6);
+  }
+  return Buffer.concat([
+    prose(700_001),
+    randomBytes(150_003),
+    Buffer.alloc(100_000),
+    records,
+    prose(400_000, 2),
+    Uint8Array.from(randomBytes(90_000, 3), (byte) => byte & 15),
+    randomBytes(20_000, 4),
+    prose(30_000, 5),
+  ]);
+}
+
+const mixed = corpus();
+
+const samples: Readonly<Record<string, Uint8Array>> = {
+  "no bytes": new Uint8Array(),
+  "one byte": Uint8Array.of(65),
+  "three equal bytes": Buffer.from("aaa"),
+  "two chunks less a byte": mixed.subarray(0, 2 * CHUNK - 1),
+  "exactly one chunk": mixed.subarray(0, CHUNK),
+  "one chunk and one byte": mixed.subarray(0, CHUNK + 1),
+  "mixed data": mixed,
+  prose: prose(300_000),
+  "all zero": new Uint8Array(CHUNK + 5),
+  "random bytes": randomBytes(CHUNK + 77),
+  "one period of two": Buffer.from("ab".repeat(50_000)),
+  "every byte, over and over": Uint8Array.from({ length: 100_000 }, (_, i) => i),
+};
+
+describe.each(levels)("level %i", (level) => {
+  test.each(Object.entries(samples))("inflates to what was deflated: %s", (_, data) => {
+    expectRoundTrip(data, level);
+  });
+
+  test("random bytes grow by less than a thousandth", () => {
+    const data = randomBytes(3 * CHUNK);
+    expect(expectRoundTrip(data, level).length).toBeLessThan(data.length * 1.001);
+  });
+
+  test("finds a match in the dictionary, up to 32768 bytes back and not a byte farther", () => {
+    const phrase = randomBytes(2_000, 9);
+    const near = Buffer.concat([phrase, randomBytes(WINDOW - phrase.length, 10), phrase]);
+    const far = Buffer.concat([phrase, randomBytes(WINDOW - phrase.length + 1, 10), phrase]);
+    expect(expectRoundTrip(near, level, WINDOW).length).toBeLessThan(WINDOW + 200);
+    expect(expectRoundTrip(far, level, WINDOW + 1).length).toBeGreaterThan(WINDOW + phrase.length);
+  });
+
+  test("a run of one byte takes matches of 258", () => {
+    // 4064 matches at no less than two bits each.
+    expect(expectRoundTrip(new Uint8Array(CHUNK), level).length).toBeLessThan(1_300);
+  });
+
+  test("round trip of arbitrary data in arbitrary chunks", () => {
+    const run = fc.oneof(
+      fc.uint8Array({ maxLength: 600 }),
+      fc
+        .tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 400 }))
+        .map(([unit, n]) => Buffer.concat(Array.from({ length: n }, () => unit))),
+      fc.tuple(fc.nat(mixed.length), fc.nat(40_000)).map(([at, size]) => mixed.subarray(at, at + size)),
+    );
+    fc.assert(
+      fc.property(fc.array(run, { maxLength: 12 }), fc.integer({ min: 1, max: 50_000 }), (runs, chunkSize) => {
+        const data = Buffer.concat(runs);
+        expectRoundTrip(data, level, Math.max(chunkSize, Math.ceil(data.length / 50)));
+      }),
+      { numRuns: 40, seed: 7 },
+    );
+  });
+
+  test("the same bytes whatever was compressed before", () => {
+    const used = createDeflater(level);
+    used.deflate(randomBytes(CHUNK, 5), prose(WINDOW), false);
+    used.deflate(mixed.subarray(5, CHUNK), prose(WINDOW), true);
+    const chunk = prose(70_000, 8);
+    const dictionary = prose(9_000, 9);
+    const again = Buffer.from(used.deflate(chunk, dictionary, false));
+    expect(again.equals(createDeflater(level).deflate(chunk, dictionary, false))).toBe(true);
+  });
+});
+
+test("other decoders accept the stream: gzip", () => {
+  const frame = Buffer.alloc(18);
+  frame.set([0x1f, 0x8b, 8]);
+  frame.writeUInt32LE(crc32(mixed), 10);
+  frame.writeUInt32LE(mixed.length, 14);
+  const member = Buffer.concat([frame.subarray(0, 10), deflate(mixed, DEFAULT_GZIP_LEVEL), frame.subarray(10)]);
+  execFileSync("gzip", ["-t"], { input: member });
+});
+
+test("no larger output with a higher level", () => {
+  const sizes = levels.map((level) => deflate(mixed, level).length);
+  expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));
+});
+
+test("a chunk that is too large is refused", () => {
+  expect(() => createDeflater().deflate(new Uint8Array(CHUNK + 1), new Uint8Array(), true)).toThrow(
+    `Cannot deflate a chunk of ${CHUNK + 1} bytes: the most is ${CHUNK}`,
+  );
+});
