@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { BuildError } from "./errors.ts";
+import { cleanPath, Matcher } from "./patterns.ts";
+
+/** Looked for in this order; the first that exists is the one. */
+export const ignoreFileNames: readonly string[] = [".ladingignore", ".containerignore", ".dockerignore"];
+
+/**
+ * The patterns of the context's ignore file: `name` (relative to the context), or the first of `ignoreFileNames`
+ * there is; undefined when there is none. The ignore file itself and the build description are files as any other.
+ * Throws BuildError SOURCE_MISSING when a file named does not exist, SPEC when a pattern is malformed.
+ */
+export function readIgnoreFile(context: string, name?: string): Matcher | undefined {
+  for (const candidate of name === undefined ? ignoreFileNames : [name]) {
+    let text: string;
+    try {
+      text = readFileSync(join(context, candidate), "utf8");
+    } catch (cause) {
+      if (name === undefined && cause instanceof Error && "code" in cause && cause.code === "ENOENT") continue;
+      throw new BuildError("SOURCE_MISSING", `Cannot read the ignore file "${candidate}" in ${context}`, { cause });
+    }
+    return new Matcher(parseIgnoreFile(text), candidate);
+  }
+  return undefined;
+}
+
+/** The patterns of a .dockerignore file, ready for `Matcher` (moby/patternmatcher ignorefile.ReadAll). */
+export function parseIgnoreFile(text: string): string[] {
+  const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
+  return lines
+    .filter((line) => !line.startsWith("#"))
+    .map(normalizePattern)
+    .filter((pattern) => pattern !== "");
+}
+
+/** One pattern as people write it: blanks round it go, and so does a leading slash, which means the same as none. */
+export function normalizePattern(line: string): string {
+  const pattern = line.trim();
+  const exception = pattern.startsWith("!");
+  const bare = exception ? pattern.slice(1).trim() : pattern;
+  if (bare === "") return pattern;
+  const clean = cleanPath(bare);
+  return (exception ? "!" : "") + (clean.length > 1 && clean.startsWith("/") ? clean.slice(1) : clean);
+}
