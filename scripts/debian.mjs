@@ -1,0 +1,56 @@
+// The programs that judge our images, and the Debian packages that hold them.
+
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** Program, Debian package, and what cannot be tested without it. */
+export const tools = [
+  ["skopeo", "skopeo", "reading and copying our layouts and archives"],
+  ["umoci", "umoci", "unpacking our layers"],
+  ["podman", "podman", "loading and running our images"],
+  ["runc", "runc", "running our images"],
+  ["conmon", "conmon", "running our images"],
+  ["containerd", "containerd", "importing our archives"],
+  ["ctr", "containerd", "importing our archives"],
+  ["tar", "tar", "listing our layers"],
+  ["busybox", "busybox-static", "the busybox image"],
+  ["gzip", "gzip", "unpacking .tar.gz"],
+  ["bzip2", "bzip2", "unpacking .tar.bz2"],
+  ["xz", "xz-utils", "unpacking .tar.xz"],
+  ["zstd", "zstd", "unpacking .tar.zst"],
+];
+
+/** Packages that podman needs for a bridge network and that nothing above names. */
+const companions = ["netavark", "aardvark-dns", "iptables", "iproute2", "ca-certificates"];
+
+/** Install missing tools where that is possible (root on Debian); return those still missing. */
+export function installTools() {
+  const wanted = missing();
+  if (wanted.length === 0) return wanted;
+  if (process.getuid?.() !== 0 || !found("apt-get")) return wanted;
+  const packages = [...new Set([...wanted.map(([, name]) => name), ...companions])];
+  console.error(`Installing ${packages.join(" ")}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const options = { env, stdio: ["ignore", "ignore", "inherit"] };
+  const quiet = ["-qq", "-o=Dpkg::Use-Pty=0", "-o=DPkg::Lock::Timeout=120"];
+  spawnSync("apt-get", [...quiet, "update"], options);
+  spawnSync("apt-get", [...quiet, "install", "--yes", "--no-install-recommends", ...packages], options);
+  return missing();
+}
+
+function missing() {
+  return tools.filter(([program]) => !found(program));
+}
+
+function found(program) {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
