@@ -13,3 +13,5 @@ export {
 export { OciError, type OciErrorCode } from "./errors.ts";
 export type { Platform } from "./platform.ts";
 export type { TarHeader, TarType } from "./tar-header.ts";
+export { compareBytestrings, decodeBytestring, encodeBytestring } from "./bytestring.ts";
+export { encodeTarHeader, type TarHeaderInput, tarHeaderSize, tarTrailerSize, writeTarHeader } from "./tar-writer.ts";
