@@ -15,3 +15,4 @@ export type { Platform } from "./platform.ts";
 export type { TarHeader, TarType } from "./tar-header.ts";
 export { compareBytestrings, decodeBytestring, encodeBytestring } from "./bytestring.ts";
 export { encodeTarHeader, type TarHeaderInput, tarHeaderSize, tarTrailerSize, writeTarHeader } from "./tar-writer.ts";
+export { readTar, type ReadTarOptions, type TarEntry, type TarLimits } from "./tar-reader.ts";
