@@ -10,8 +10,55 @@ export {
   isDigest,
   parseDigest,
 } from "./digest.ts";
-export { OciError, type OciErrorCode } from "./errors.ts";
-export type { Platform } from "./platform.ts";
+export { OciError, type OciErrorCode, type OciErrorOptions } from "./errors.ts";
+export {
+  formatPlatform,
+  hostPlatform,
+  isAttestation,
+  normalizePlatform,
+  parsePlatform,
+  type Platform,
+  platformDistance,
+  samePlatform,
+  selectPlatform,
+} from "./platform.ts";
+export {
+  familiarReference,
+  formatReference,
+  isTag,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from "./reference.ts";
+export { type EnginePlace, type FilePlace, formatPlace, parsePlace, type Place } from "./place.ts";
+export { documentLimit, jsonBytes, type JsonLimits, parseJson, sortKeys } from "./json.ts";
+export {
+  detectMediaType,
+  type Index,
+  type Manifest,
+  parseConfig,
+  parseDescriptor,
+  parseIndex,
+  parseManifest,
+} from "./documents.ts";
+export type { ContainerConfig, Healthcheck, History, ImageConfig } from "./image-config.ts";
+export { readBlob, verified, verifyBytes } from "./verify.ts";
+export { Limiter } from "./limiter.ts";
+export { isForeignLayer, successors } from "./graph.ts";
+export { copy, CopyError, type CopyEvent, type CopyOptions, firstOf } from "./copy.ts";
+export { MemoryStore } from "./memory.ts";
+export { LayoutStore } from "./layout.ts";
+export { imageNameAnnotation, nameOf, refNameAnnotation } from "./layout-index.ts";
+export {
+  type Image,
+  type ImageDraft,
+  type Layer,
+  listImages,
+  openImage,
+  type OpenImageOptions,
+  writeImage,
+  writeIndex,
+} from "./image.ts";
 export type { TarHeader, TarType } from "./tar-header.ts";
 export { compareBytestrings, decodeBytestring, encodeBytestring } from "./bytestring.ts";
 export { encodeTarHeader, type TarHeaderInput, tarHeaderSize, tarTrailerSize, writeTarHeader } from "./tar-writer.ts";

@@ -1,0 +1,278 @@
+import { z } from "zod";
+import { type Descriptor, isIndexType, isManifestType, mediaTypes } from "./descriptor.ts";
+import { isDigest } from "./digest.ts";
+import { OciError } from "./errors.ts";
+import type { ImageConfig } from "./image-config.ts";
+import { type JsonLimits, parseJson } from "./json.ts";
+
+/** An OCI image manifest or Docker schema 2 manifest (image-spec manifest.md). Unknown fields are kept. */
+export interface Manifest {
+  readonly schemaVersion: 2;
+  readonly mediaType?: string;
+  readonly artifactType?: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  readonly subject?: Descriptor;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** An OCI image index or Docker manifest list (image-spec image-index.md). Unknown fields are kept. */
+export interface Index {
+  readonly schemaVersion: 2;
+  readonly mediaType?: string;
+  readonly artifactType?: string;
+  readonly manifests: readonly Descriptor[];
+  readonly subject?: Descriptor;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** One image of a docker-archive's manifest.json; paths are of the archive. */
+export interface DockerArchiveEntry {
+  readonly Config: string;
+  readonly RepoTags?: readonly string[];
+  readonly Layers: readonly string[];
+}
+
+/**
+ * Parses a manifest. `mediaType` is what the descriptor said: a document that says otherwise, or
+ * that could be read as an index as well, is refused (CVE-2021-41190). Throws OciError.
+ */
+export function parseManifest(bytes: Uint8Array, mediaType?: string, what = "manifest"): Manifest {
+  const value = readDocument(bytes, { what });
+  refuseAmbiguity(value, mediaType, ["manifests", "fsLayers"], what);
+  return check(manifestSchema, value, what, isManifest);
+}
+
+/** Parses an index; see `parseManifest`. */
+export function parseIndex(bytes: Uint8Array, mediaType?: string, what = "index"): Index {
+  const value = readDocument(bytes, { what });
+  refuseAmbiguity(value, mediaType, ["config", "layers", "fsLayers"], what);
+  return check(indexSchema, value, what, isIndex);
+}
+
+/** Parses an image config, OCI or Docker. Known fields that are null (Go writes them) are left out. */
+export function parseConfig(bytes: Uint8Array, what = "image config"): ImageConfig {
+  const value = readDocument(bytes, { what });
+  if (isObject(value)) dropNulls(value["config"]);
+  if (isObject(value) && isObject(value["config"])) dropNulls(value["config"]["Healthcheck"]);
+  if (isObject(value) && Array.isArray(value["history"])) for (const entry of value["history"]) dropNulls(entry);
+  return check(configSchema, value, what, isConfig);
+}
+
+/** Parses the `oci-layout` file (image-spec image-layout.md); nothing but version 1.0.0 is known. */
+export function parseLayoutMarker(bytes: Uint8Array, what = "oci-layout"): void {
+  check(layoutSchema, readDocument(bytes, { what }), what, isLayoutMarker);
+}
+
+/** Parses a docker-archive's manifest.json. */
+export function parseDockerArchive(bytes: Uint8Array, what = "manifest.json"): readonly DockerArchiveEntry[] {
+  const value = parseJson(bytes, { what });
+  if (Array.isArray(value)) for (const entry of value) dropNulls(entry);
+  return check(dockerArchiveSchema, value, what, isDockerArchive);
+}
+
+/** Checks that a value is a descriptor. */
+export function parseDescriptor(value: unknown, what = "descriptor"): Descriptor {
+  return check(descriptorSchema, value, what, isDescriptor);
+}
+
+/**
+ * The media type of a document found by digest alone: the one it states, or the one its shape
+ * tells; undefined when it is neither manifest nor index.
+ */
+export function detectMediaType(bytes: Uint8Array): string | undefined {
+  let value: unknown;
+  try {
+    value = parseJson(bytes);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(value) || value["schemaVersion"] !== 2) return undefined;
+  const stated = value["mediaType"];
+  if (typeof stated === "string") return stated;
+  if (Array.isArray(value["manifests"])) return mediaTypes.ociIndex;
+  return isObject(value["config"]) ? mediaTypes.ociManifest : undefined;
+}
+
+const strings = z.array(z.string());
+const stringMap = z.record(z.string(), z.string());
+const objectMap = z.record(z.string(), z.looseObject({}));
+
+const platformSchema = z.looseObject({
+  os: z.string(),
+  architecture: z.string(),
+  variant: z.string().exactOptional(),
+  "os.version": z.string().exactOptional(),
+  "os.features": strings.exactOptional(),
+});
+
+// RFC 6838 §4.2, as the image-spec's JSON schema has it.
+const mediaTypeSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/, "not a media type");
+
+const digestSchema = z.custom<Descriptor["digest"]>(
+  (value) => typeof value === "string" && isDigest(value),
+  "not a sha256 or sha512 digest in lower-case hex",
+);
+
+const descriptorSchema: z.ZodType<Descriptor> = z.looseObject({
+  mediaType: mediaTypeSchema,
+  digest: digestSchema,
+  size: z.int().nonnegative(),
+  platform: platformSchema.exactOptional(),
+  artifactType: mediaTypeSchema.exactOptional(),
+  annotations: stringMap.exactOptional(),
+  urls: z.array(z.string().regex(/^[A-Za-z][A-Za-z0-9+.-]*:\S*$/, "not a URL")).exactOptional(),
+  data: z.string().exactOptional(),
+});
+
+const common = {
+  schemaVersion: z.literal(2),
+  mediaType: mediaTypeSchema.exactOptional(),
+  artifactType: mediaTypeSchema.exactOptional(),
+  subject: descriptorSchema.exactOptional(),
+  annotations: stringMap.exactOptional(),
+};
+
+const manifestSchema: z.ZodType<Manifest> = z.looseObject({
+  ...common,
+  config: descriptorSchema,
+  layers: z.array(descriptorSchema).min(1, "no layers"),
+});
+
+const indexSchema: z.ZodType<Index> = z.looseObject({ ...common, manifests: z.array(descriptorSchema) });
+
+const containerSchema = z.looseObject({
+  User: z.string().exactOptional(),
+  ExposedPorts: objectMap.exactOptional(),
+  Env: strings.exactOptional(),
+  Entrypoint: strings.exactOptional(),
+  Cmd: strings.exactOptional(),
+  Volumes: objectMap.exactOptional(),
+  WorkingDir: z.string().exactOptional(),
+  Labels: stringMap.exactOptional(),
+  StopSignal: z.string().exactOptional(),
+  ArgsEscaped: z.boolean().exactOptional(),
+  Healthcheck: z
+    .looseObject({
+      Test: strings.exactOptional(),
+      Interval: z.number().exactOptional(),
+      Timeout: z.number().exactOptional(),
+      StartPeriod: z.number().exactOptional(),
+      StartInterval: z.number().exactOptional(),
+      Retries: z.int().exactOptional(),
+    })
+    .exactOptional(),
+  OnBuild: strings.exactOptional(),
+  Shell: strings.exactOptional(),
+  StopTimeout: z.int().exactOptional(),
+});
+
+const configSchema: z.ZodType<ImageConfig> = platformSchema.extend({
+  created: z.string().exactOptional(),
+  author: z.string().exactOptional(),
+  config: containerSchema.exactOptional(),
+  rootfs: z.looseObject({ type: z.literal("layers"), diff_ids: z.array(digestSchema) }),
+  history: z
+    .array(
+      z.looseObject({
+        created: z.string().exactOptional(),
+        author: z.string().exactOptional(),
+        created_by: z.string().exactOptional(),
+        comment: z.string().exactOptional(),
+        empty_layer: z.boolean().exactOptional(),
+      }),
+    )
+    .exactOptional(),
+});
+
+interface LayoutMarker {
+  readonly imageLayoutVersion: "1.0.0";
+}
+const layoutSchema: z.ZodType<LayoutMarker> = z.looseObject({ imageLayoutVersion: z.literal("1.0.0") });
+
+const dockerArchiveSchema: z.ZodType<readonly DockerArchiveEntry[]> = z.array(
+  z.looseObject({ Config: z.string(), RepoTags: strings.exactOptional(), Layers: strings }),
+);
+
+// The guards leave the parsed value as it is: zod's copy would lose keys like "__proto__" and the order.
+const isManifest = (value: unknown): value is Manifest => manifestSchema.safeParse(value).success;
+const isIndex = (value: unknown): value is Index => indexSchema.safeParse(value).success;
+const isConfig = (value: unknown): value is ImageConfig => configSchema.safeParse(value).success;
+const isDescriptor = (value: unknown): value is Descriptor => descriptorSchema.safeParse(value).success;
+const isLayoutMarker = (value: unknown): value is LayoutMarker => layoutSchema.safeParse(value).success;
+const isDockerArchive = (value: unknown): value is readonly DockerArchiveEntry[] =>
+  dockerArchiveSchema.safeParse(value).success;
+
+function check<T>(schema: z.ZodType<T>, value: unknown, what: string, guard: (value: unknown) => value is T): T {
+  if (guard(value)) return value;
+  const issue = schema.safeParse(value).error?.issues[0];
+  const path = issue?.path ?? [];
+  const found = path.reduce<unknown>(
+    (at, key) => (isObject(at) || Array.isArray(at) ? Reflect.get(at, key) : undefined),
+    value,
+  );
+  // A digest of an algorithm that we do not have is well formed (image-spec descriptor.md §Registered Algorithms).
+  const foreign = typeof found === "string" && path.at(-1) === "digest" && isForeignDigest(found);
+  const where = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
+  const shown = typeof found === "string" ? ` ${JSON.stringify(found.slice(0, 200))}` : "";
+  throw new OciError(
+    foreign ? "UNSUPPORTED" : "INVALID_DOCUMENT",
+    `Cannot read ${what}: ${where.replace(/^\./, "")}${shown}${where === "" ? "" : ": "}${issue?.message ?? "not valid"}`,
+  );
+}
+
+function isForeignDigest(text: string): boolean {
+  const match = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):[a-zA-Z0-9=_-]+$/.exec(text);
+  return match !== null && match[1] !== "sha256" && match[1] !== "sha512";
+}
+
+function refuseAmbiguity(value: unknown, mediaType: string | undefined, others: string[], what: string): void {
+  if (!isObject(value)) return;
+  if (value["schemaVersion"] === 1)
+    throw new OciError("UNSUPPORTED", `Cannot read ${what}: Docker schema 1 is no longer supported`, {
+      hint: "Push the image again with a current tool: every registry converts it",
+    });
+  const other = others.find((key) => Object.hasOwn(value, key));
+  if (other !== undefined)
+    throw new OciError(
+      "INVALID_DOCUMENT",
+      `Cannot read ${what}: it also has "${other}", so it could be read in two ways`,
+    );
+  const stated = value["mediaType"];
+  if (
+    mediaType !== undefined &&
+    stated !== undefined &&
+    stated !== mediaType &&
+    (isIndexType(mediaType) || isManifestType(mediaType))
+  )
+    throw new OciError(
+      "INVALID_DOCUMENT",
+      `Cannot read ${what}: it says it is ${JSON.stringify(stated)}, its descriptor says "${mediaType}"`,
+    );
+}
+
+function readDocument(bytes: Uint8Array, limits: JsonLimits): unknown {
+  const value = parseJson(bytes, limits);
+  dropNulls(value);
+  return value;
+}
+
+// Go writes an empty slice or map as null; unknown fields keep theirs.
+const nullable = new Set(
+  (
+    "annotations platform subject urls history config created author os.features " +
+    "ExposedPorts Env Entrypoint Cmd Volumes Labels Healthcheck OnBuild Shell StopTimeout " +
+    "Test RepoTags created_by comment"
+  ).split(" "),
+);
+
+function dropNulls(value: unknown): void {
+  if (!isObject(value)) return;
+  for (const key of Object.keys(value)) if (value[key] === null && nullable.has(key)) delete value[key];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
