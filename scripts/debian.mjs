@@ -11,6 +11,7 @@ export const tools = [
   ["podman", "podman", "loading and running our images"],
   ["runc", "runc", "running our images"],
   ["conmon", "conmon", "running our images"],
+  ["iptables", "iptables", "reaching our images over a network"],
   ["containerd", "containerd", "importing our archives"],
   ["ctr", "containerd", "importing our archives"],
   ["tar", "tar", "listing our layers"],
@@ -21,8 +22,8 @@ export const tools = [
   ["zstd", "zstd", "unpacking .tar.zst"],
 ];
 
-/** Packages that podman needs for a bridge network and that nothing above names. */
-const companions = ["netavark", "aardvark-dns", "iptables", "iproute2", "ca-certificates"];
+/** Packages that podman needs and that nothing above names. */
+const companions = ["netavark", "aardvark-dns"];
 
 /** Install missing tools where that is possible (root on Debian); return those still missing. */
 export function installTools() {
@@ -35,7 +36,7 @@ export function installTools() {
   const options = { env, stdio: ["ignore", "ignore", "inherit"] };
   const quiet = ["-qq", "-o=Dpkg::Use-Pty=0", "-o=DPkg::Lock::Timeout=120"];
   spawnSync("apt-get", [...quiet, "update"], options);
-  spawnSync("apt-get", [...quiet, "install", "--yes", "--no-install-recommends", ...packages], options);
+  spawnSync("apt-get", [...quiet, "install", "--yes", "--no-install-recommends", "--no-upgrade", ...packages], options);
   return missing();
 }
 
