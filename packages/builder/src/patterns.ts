@@ -125,12 +125,7 @@ interface Pattern {
 function compile(text: string, source: string | undefined): Pattern {
   const exception = text.startsWith("!");
   const bare = exception ? text.slice(1) : text;
-  const bad = (why: string, hint?: string): BuildError =>
-    new BuildError(
-      "SPEC",
-      `Cannot read the pattern "${text}"${source === undefined ? "" : ` in ${source}`}: ${why}`,
-      hint === undefined ? {} : { hint },
-    );
+  const bad: Bad = (why, hint) => malformed(text, source, why, hint);
   if (bare === "") throw bad('nothing follows "!"', "Write what to take back, or remove the line");
 
   const tokens = tokenize(cleanPath(bare), bad);
@@ -177,6 +172,21 @@ function compile(text: string, source: string | undefined): Pattern {
   };
 }
 
+/** A test for names, without slashes, by the wildcards alone: nothing is stripped and "!" is a character. */
+export function compileName(pattern: string): (name: string) => boolean {
+  const test = regexp(tokenize(pattern, (why, hint) => malformed(pattern, undefined, why, hint)));
+  return (name) => test.test(name);
+}
+
+function malformed(text: string, source: string | undefined, why: string, hint: string | undefined): BuildError {
+  const where = source === undefined ? "" : ` in ${source}`;
+  return new BuildError(
+    "SPEC",
+    `Cannot read the pattern "${text}"${where}: ${why}`,
+    hint === undefined ? {} : { hint },
+  );
+}
+
 type Token =
   /** One character that stands for itself. */
   | { readonly kind: "literal"; readonly text: string }
@@ -186,7 +196,9 @@ type Token =
   /** A bracket expression as a JavaScript one, and whether a slash can match it. */
   | { readonly kind: "class"; readonly text: string; readonly slash: boolean };
 
-function tokenize(pattern: string, bad: (why: string, hint?: string) => BuildError): Token[] {
+type Bad = (why: string, hint?: string) => BuildError;
+
+function tokenize(pattern: string, bad: Bad): Token[] {
   const tokens: Token[] = [];
   const chars = Array.from(pattern);
   for (let at = 0; at < chars.length; at++) {
@@ -212,11 +224,7 @@ function tokenize(pattern: string, bad: (why: string, hint?: string) => BuildErr
 }
 
 /** Reads `[abc]`, `[^a-z]`, `[\]]` by the grammar of Go's filepath.Match. */
-function readClass(
-  chars: readonly string[],
-  start: number,
-  bad: (why: string, hint?: string) => BuildError,
-): { token: Token; end: number } {
+function readClass(chars: readonly string[], start: number, bad: Bad): { token: Token; end: number } {
   const unclosed = (): BuildError =>
     bad(`the "[" is not closed, or holds a bare "]" or "-"`, String.raw`Write \[ for the character itself`);
   let at = start + 1;
