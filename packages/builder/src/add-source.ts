@@ -1,5 +1,6 @@
 import { lstatSync, type Stats } from "node:fs";
 import type { Attributes } from "./attributes.ts";
+import type { Collected } from "./collected.ts";
 import { type Context, diskPath, join, type Located, readLink, unreadable } from "./context.ts";
 import { type Destination, parseDestination } from "./destination.ts";
 import { BuildError } from "./errors.ts";
@@ -18,8 +19,7 @@ export interface SourceOptions {
   readonly attributes: Attributes;
   readonly onWarning: (message: string) => void;
   readonly signal: AbortSignal | undefined;
-  /** Takes what was found; the identity of a file is set when other names may lead to the same one. */
-  readonly add: (entry: ListedEntry, identity?: string) => void;
+  readonly into: Collected;
 }
 
 /**
@@ -94,13 +94,8 @@ async function addLocated(
   if (ignore?.matches(path) === true) return 0;
   if (own.some(({ matcher, keep }) => matcher.matches(name) !== keep)) return 0;
   if (!stat.isFile() && !stat.isSymbolicLink()) throw special(path, stat);
-  addFound(
-    context.disk(path),
-    path,
-    destination.folder ? join(destination.path, name) : destination.path,
-    stat,
-    options,
-  );
+  const image = destination.folder ? join(destination.path, name) : destination.path;
+  addFound(context.disk(path), path, image, name, stat, options);
   return 1;
 }
 
@@ -119,59 +114,52 @@ async function addFolder(
   const disk = `${options.context.disk(path)}/`.replace(/\/\/$/, "/");
   const image = destination.path === "" ? "" : `${destination.path}/`;
   let count = 0;
+  const addTop = (): void => {
+    if (destination.path !== "") addFound(disk, path || ".", destination.path, "", stat, options);
+  };
   const leftOut = await walk(
     { disk, path: prefix },
     filters,
-    (inner, found) => {
-      count++;
-      addFound(disk + inner, prefix + inner, image + inner, found, options);
+    (inner, name, found) => {
+      if (count++ === 0) addTop();
+      addFound(disk + inner, prefix + inner, image + inner, name, found, options);
     },
     options.signal,
   );
-  if (count === 0 && (leftOut || hidden)) return 0;
-  if (destination.path !== "") addFound(disk, path || ".", destination.path, stat, options);
-  return count + 1;
+  if (count > 0) return count;
+  if (leftOut || hidden) return 0;
+  addTop();
+  return 1;
 }
 
-/** Makes the entry of one file, folder or symlink on disk. */
-function addFound(disk: string, origin: string, path: string, stat: Stats, options: SourceOptions): void {
-  const { owner, time, xattrs, fileMode, directoryMode, given } = options.attributes;
-  const mtime = time(stat.mtimeMs);
+/** Makes the entry of one file, folder or symlink on disk; `name` is what the source is called. */
+function addFound(disk: string, origin: string, path: string, name: string, stat: Stats, options: SourceOptions): void {
+  const { attributes, into } = options;
+  const { owner, xattrs } = attributes;
+  const mtime = attributes.time(stat.mtimeMs);
   if (stat.isFile()) {
-    const { size, mtimeMs, ctimeMs, ino, dev, mode } = stat;
+    const { size, mtimeMs, ctimeMs, ino, dev } = stat;
     const entry: ListedEntry = {
       path,
-      mode: fileMode(mode & 0o7777),
+      mode: attributes.fileMode(stat.mode & 0o7777),
       owner,
       mtime,
       origin,
       explicit: true,
       type: "file",
       size,
-      content: { kind: "disk", path: disk, stat: { size, mtimeMs, ctimeMs, ino, dev, mode } },
+      content: { kind: "disk", path: disk, stat: { size, mtimeMs, ctimeMs, ino, dev, mode: stat.mode } },
     };
-    options.add(xattrs === undefined ? entry : { ...entry, xattrs }, stat.nlink > 1 ? identity(disk, stat) : undefined);
-  } else if (stat.isDirectory())
-    options.add({
-      path,
-      mode: directoryMode(stat.mode & 0o7777),
-      owner,
-      mtime,
-      origin,
-      explicit: given.directoryMode,
-      type: "directory",
-    });
-  else
-    options.add({
-      path,
-      mode: 0o777,
-      owner,
-      mtime,
-      origin,
-      explicit: true,
-      type: "symlink",
-      linkname: linkText(disk, origin),
-    });
+    const linked = stat.nlink > 1 ? identity(disk, stat, options) : undefined;
+    into.addFile(xattrs === undefined ? entry : { ...entry, xattrs }, name, linked);
+  } else if (stat.isDirectory()) {
+    const mode = attributes.directoryMode(stat.mode & 0o7777);
+    const explicit = attributes.given.directoryMode;
+    into.add({ path, mode, owner, mtime, origin, explicit, type: "directory" });
+  } else {
+    const linkname = linkText(disk, origin);
+    into.add({ path, mode: 0o777, owner, mtime, origin, explicit: true, type: "symlink", linkname });
+  }
 }
 
 function linkText(disk: string, origin: string): string {
@@ -182,10 +170,10 @@ function linkText(disk: string, origin: string): string {
   }
 }
 
-/** What two names of one file have in common. */
-function identity(disk: string, stat: Stats): string {
-  if (Number.isSafeInteger(stat.ino)) return `${stat.dev}:${stat.ino}`;
-  // A number cannot hold some file systems' inode numbers, and two files must not be taken for one.
+/** What the names of one file have in common. */
+function identity(disk: string, stat: Stats, { context }: SourceOptions): string | number {
+  if (Number.isSafeInteger(stat.ino)) return stat.dev === context.device ? stat.ino : `${stat.dev}:${stat.ino}`;
+  // A number cannot hold the inode numbers of some file systems, and two files must not be taken for one.
   try {
     const exact = lstatSync(diskPath(disk), { bigint: true });
     return `${exact.dev}:${exact.ino}`;

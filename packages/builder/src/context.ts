@@ -22,12 +22,16 @@ export class Context {
   readonly name: string;
   /** Absolute, no symlinks. */
   readonly root: string;
+  /** The device it lies on. */
+  readonly device: number;
 
   constructor(path: string) {
     this.name = path;
     try {
       this.root = realpathSync(path);
-      if (lstatSync(this.root).isDirectory()) return;
+      const stat = lstatSync(this.root);
+      this.device = stat.dev;
+      if (stat.isDirectory()) return;
     } catch (cause) {
       throw new BuildError("SOURCE_MISSING", `Cannot open the context ${path}`, { cause });
     }

@@ -1,25 +1,50 @@
+import { compareBytestrings } from "@lading/oci";
 import type { ListedEntry, Owner } from "./listing.ts";
 
 /**
- * Turns files that are one on disk, or in an archive, into hardlinks to the first of them. Only what has equal mode,
- * owner, time and attributes can be one file in a layer too. `entries` are in archive order.
+ * Finds the files of a listing that are one file where they come from. Most that could be are not (every file of a pnpm
+ * store has other names elsewhere), so that noting one must cost next to nothing.
  */
-export function linkEqualFiles(entries: ListedEntry[], identities: ReadonlyMap<ListedEntry, string>): ListedEntry[] {
-  if (identities.size < 2) return entries;
-  const firsts = new Map<string, ListedEntry>();
-  return entries.map((entry) => {
-    const identity = identities.get(entry);
-    if (identity === undefined || entry.type !== "file") return entry;
-    const key = `${identity} ${entry.mode} ${entry.mtime} ${formatOwner(entry.owner)} ${formatXattrs(entry.xattrs)}`;
-    const first = firsts.get(key);
-    // Two adds may put one file at one path: that is a duplicate, and no link to itself.
-    if (first === undefined || first.path === entry.path) {
-      firsts.set(key, first ?? entry);
-      return entry;
+export class Hardlinks {
+  readonly #groups = new Map<string | number, ListedEntry | ListedEntry[]>();
+  readonly #shared: ListedEntry[][] = [];
+
+  /** Notes a file; `identity` is what its names have in common. */
+  note(entry: ListedEntry, identity: string | number): void {
+    const before = this.#groups.get(identity);
+    if (before === undefined) this.#groups.set(identity, entry);
+    else if (Array.isArray(before)) before.push(entry);
+    else {
+      const group = [before, entry];
+      this.#groups.set(identity, group);
+      this.#shared.push(group);
     }
-    const { size: _size, content: _content, ...rest } = entry;
-    return { ...rest, type: "hardlink", linkname: first.path };
-  });
+  }
+
+  /**
+   * The entries, each file that is the same as one with a path before its own replaced by a hardlink to the first. What
+   * differs in mode, owner, time or attributes cannot be one file in the layer and stays apart.
+   */
+  apply(entries: ListedEntry[]): ListedEntry[] {
+    const links = new Map<ListedEntry, ListedEntry>();
+    for (const group of this.#shared) {
+      const firsts = new Map<string, ListedEntry>();
+      for (const entry of group.toSorted((a, b) => compareBytestrings(a.path, b.path))) {
+        const key = `${entry.mode} ${entry.mtime} ${formatOwner(entry.owner)} ${formatXattrs(entry.xattrs)}`;
+        const first = firsts.get(key);
+        if (first === undefined) firsts.set(key, entry);
+        // One file put twice at one path is a duplicate, and no link to itself.
+        else if (first.path !== entry.path) links.set(entry, linkTo(entry, first.path));
+      }
+    }
+    return links.size === 0 ? entries : entries.map((entry) => links.get(entry) ?? entry);
+  }
+}
+
+function linkTo(entry: ListedEntry, linkname: string): ListedEntry {
+  const { path, mode, owner, mtime, origin, explicit, xattrs } = entry;
+  const link: ListedEntry = { path, mode, owner, mtime, origin, explicit, type: "hardlink", linkname };
+  return xattrs === undefined ? link : { ...link, xattrs };
 }
 
 function formatOwner(owner: Owner): string {

@@ -1,13 +1,12 @@
-import { compareBytestrings, formatPlatform, normalizePlatform, parsePlatform, type Platform } from "@lading/oci";
+import { formatPlatform, normalizePlatform, parsePlatform, type Platform } from "@lading/oci";
 import { type AddSource, addSource } from "./add-source.ts";
 import { type Attributes, attributesOf } from "./attributes.ts";
+import { Collected } from "./collected.ts";
 import { Context } from "./context.ts";
 import { fileDestination, parseDestination } from "./destination.ts";
 import { BuildError } from "./errors.ts";
-import { linkEqualFiles } from "./hardlinks.ts";
 import type { ListedEntry } from "./listing.ts";
 import type { Matcher } from "./patterns.ts";
-import { refuseSecrets } from "./secrets.ts";
 import type { AddSpec, LayerSpec } from "./spec.ts";
 
 export interface ListOptions {
@@ -37,25 +36,17 @@ export async function listLayer(layer: LayerSpec, options: ListOptions): Promise
   const { platform, timestamp, ignore, signal, onWarning = () => {}, allowSecrets = [] } = options;
   if (!isFor(layer.platform, platform)) return [];
   const context = new Context(options.context);
-  const entries: ListedEntry[] = [];
-  const identities = new Map<ListedEntry, string>();
-  const add = (entry: ListedEntry, identity?: string): void => {
-    entries.push(entry);
-    if (identity !== undefined) identities.set(entry, identity);
-  };
-
+  const into = new Collected();
   for (const one of layer.add ?? []) {
     if (!isFor(one.platform, platform)) continue;
     const attributes = attributesOf(layer, one, timestamp);
     if ("src" in one) {
       const sources = one.src.map((source) => expandTarget(source, platform));
-      await addSource(one, layer, sources, { context, ignore, attributes, onWarning, signal, add });
-    } else add(literalEntry(one, attributes));
+      await addSource(one, layer, sources, { context, ignore, attributes, onWarning, signal, into });
+    } else into.add(literalEntry(one, attributes));
   }
 
-  refuseSecrets(entries, allowSecrets);
-  sortByPath(entries);
-  return linkEqualFiles(entries, identities);
+  return into.finish(allowSecrets);
 }
 
 /** Whether the list differs between platforms; otherwise one serves them all. */
@@ -123,15 +114,4 @@ function literalEntry(
   if ("directory" in add) return { ...common, type: "directory" };
   const bytes = Buffer.from(add.content);
   return { ...common, type: "file", size: bytes.length, content: { kind: "literal", bytes } };
-}
-
-function sortByPath(entries: ListedEntry[]): void {
-  // Each walk comes sorted; only what several adds bring needs sorting.
-  for (let i = 1; i < entries.length; i++) {
-    const [before, after] = [entries[i - 1], entries[i]];
-    if (before !== undefined && after !== undefined && compareBytestrings(before.path, after.path) > 0) {
-      entries.sort((a, b) => compareBytestrings(a.path, b.path));
-      return;
-    }
-  }
 }

@@ -5,7 +5,7 @@ import type { ListedEntry } from "./listing.ts";
 import { Matcher } from "./patterns.ts";
 
 /**
- * Throws BuildError SECRET when files from disk would ship what looks like a secret: by name (`.env`, `.netrc`,
+ * Throws BuildError SECRET when files from disk, those for which `maySecret` is true, would ship what looks like a secret: by name (`.env`, `.netrc`,
  * keystores, Terraform state…), or by name and content (private keys, tokens in `.npmrc`, logins in
  * Docker's config.json…). Only files whose names give cause are opened, and of those the first 64 KiB.
  *
@@ -21,7 +21,6 @@ export function refuseSecrets(entries: readonly ListedEntry[], allow: readonly s
   for (const entry of entries) {
     if (entry.type !== "file" || entry.content.kind !== "disk" || entry.size === 0) continue;
     const name = entry.origin.slice(entry.origin.lastIndexOf("/") + 1);
-    if (!suspicious.test(name)) continue;
     if (allowed.matches(entry.origin) || allowed.matches(entry.path)) continue;
     const why = suspect(entry.origin, name, entry.content.path);
     if (why !== undefined && !found.some((line) => line.startsWith(`${entry.origin} (`)))
@@ -87,8 +86,15 @@ function clusterLogin(): RegExp {
   return /^\s*-?\s*(?:client-key-data|token|password):\s*\S/m;
 }
 
-// One test for the many names that are none of these.
 const suspicious = new RegExp(rules.map(({ name }) => `(?:${name.source})`).join("|"), "i");
+
+/** Whether a file of this name is to be looked at. */
+export function maySecret(name: string): boolean {
+  // Most files are JavaScript or types: one look at the end of the name settles those.
+  const last = name.charCodeAt(name.length - 1);
+  if (last === 0x73 && name.charCodeAt(0) !== 0x2e && /[jt]s$/.test(name)) return false;
+  return suspicious.test(name);
+}
 
 function suspect(origin: string, name: string, disk: string): string | undefined {
   const folder = origin.slice(0, origin.length - name.length);
@@ -106,7 +112,7 @@ function suspect(origin: string, name: string, disk: string): string | undefined
 
 function readStart(path: string, origin: string): string {
   try {
-    // It was a file when it was listed; what it is now must neither block nor lead elsewhere.
+    // It was a file when it was listed; whatever it is now must neither block nor lead elsewhere.
     const fd = openSync(diskPath(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const bytes = Buffer.alloc(64 * 1024);

@@ -21,8 +21,8 @@ export interface Root {
   readonly path: string;
 }
 
-/** Called for each thing found, a folder before what is in it. `inner` is its path below the folder walked. */
-export type Visit = (inner: string, stat: Stats) => void;
+/** Called for each thing found, a folder before what is in it. `inner` is its path below the folder walked, `name` the end of it. */
+export type Visit = (inner: string, name: string, stat: Stats) => void;
 
 /**
  * Goes through a folder, the filters applied, symlinks never followed. The order is that of the paths' bytes, as far
@@ -92,11 +92,11 @@ async function walkFolder(walker: Walker, folder: Folder): Promise<void> {
         scope: filter.scope.enter(filter.prefix + inner, name),
       }));
       const child: Folder = { inner: `${inner}/`, filters, hidden: out ? { parent: folder, stat } : undefined };
-      if (!out) show(walker, folder, inner, stat);
+      if (!out) show(walker, folder, inner, name, stat);
       waiting.push({ name, folder: child });
     } else if (!out) {
       if (!stat.isFile() && !stat.isSymbolicLink()) throw special(root.path + inner, stat);
-      show(walker, folder, inner, stat);
+      show(walker, folder, inner, name, stat);
     }
   }
   for (let last = waiting.pop(); last !== undefined; last = waiting.pop()) await walkFolder(walker, last.folder);
@@ -136,13 +136,13 @@ function mayReturn(filters: readonly ScopedFilter[], inner: string, name: string
 }
 
 /** Reports something, and first the folders it lies in that are shown only for its sake. */
-function show(walker: Walker, folder: Folder, inner: string, stat: Stats): void {
+function show(walker: Walker, folder: Folder, inner: string, name: string, stat: Stats): void {
   const { hidden } = folder;
   if (hidden !== undefined) {
     folder.hidden = undefined;
-    show(walker, hidden.parent, folder.inner.slice(0, -1), hidden.stat);
+    show(walker, hidden.parent, folder.inner.slice(0, -1), "", hidden.stat);
   }
-  walker.visit(inner, stat);
+  walker.visit(inner, name, stat);
 }
 
 /** Why a layer cannot hold it: only files, folders and symlinks have a meaning on another machine. */

@@ -1,0 +1,37 @@
+import { compareBytestrings } from "@lading/oci";
+import { Hardlinks } from "./hardlinks.ts";
+import type { ListedEntry } from "./listing.ts";
+import { maySecret, refuseSecrets } from "./secrets.ts";
+
+/** The entries of one layer while they are collected. */
+export class Collected {
+  readonly #entries: ListedEntry[] = [];
+  readonly #hardlinks = new Hardlinks();
+  readonly #suspects: ListedEntry[] = [];
+
+  add(entry: ListedEntry): void {
+    this.#entries.push(entry);
+  }
+
+  /** Adds a file from disk. `name` is the source's; `identity` is set when it may have other names in the layer. */
+  addFile(entry: ListedEntry, name: string, identity: string | number | undefined): void {
+    this.#entries.push(entry);
+    if (identity !== undefined) this.#hardlinks.note(entry, identity);
+    if (maySecret(name)) this.#suspects.push(entry);
+  }
+
+  /** The entries in the order of their paths' bytes, those of one path as they came. Throws BuildError SECRET. */
+  finish(allowSecrets: readonly string[]): ListedEntry[] {
+    refuseSecrets(this.#suspects, allowSecrets);
+    sortByPath(this.#entries);
+    return this.#hardlinks.apply(this.#entries);
+  }
+}
+
+function sortByPath(entries: ListedEntry[]): void {
+  // Strings compare by UTF-16, which orders as bytes do below the surrogates. A walk comes sorted.
+  if (entries.some(({ path }) => /[\ud800-\uffff]/.test(path)))
+    entries.sort((a, b) => compareBytestrings(a.path, b.path));
+  else if (entries.some((entry, i) => i > 0 && entry.path < (entries[i - 1]?.path ?? "")))
+    entries.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+}
