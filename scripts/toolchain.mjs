@@ -68,7 +68,10 @@ function install() {
   writeFileSync(stamp, key);
 }
 
-/** The pinned pnpm: the one on PATH when it is that version, else by way of npx, which ships with npm. */
+/**
+ * The pinned pnpm: the one on PATH when it is that version, else by way of npx, which ships with npm.
+ * @returns {[command: string, args: string[]]}
+ */
 function pnpm() {
   const { status, stdout } = spawnSync("pnpm", ["--version"], { cwd: root, encoding: "utf8" });
   if (status === 0 && stdout.trim() === pnpmVersion) return ["pnpm", []];
