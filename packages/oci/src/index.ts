@@ -63,3 +63,5 @@ export type { TarHeader, TarType } from "./tar-header.ts";
 export { compareBytestrings, decodeBytestring, encodeBytestring } from "./bytestring.ts";
 export { encodeTarHeader, type TarHeaderInput, tarHeaderSize, tarTrailerSize, writeTarHeader } from "./tar-writer.ts";
 export { readTar, type ReadTarOptions, type TarEntry, type TarLimits } from "./tar-reader.ts";
+export { type Compression, decompress, type DecompressOptions, sniffCompression } from "./decompress.ts";
+export { openLayer, type OpenLayerOptions } from "./layer-bytes.ts";

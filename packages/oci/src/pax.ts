@@ -36,7 +36,8 @@ export function parsePaxRecords(bytes: Uint8Array): Map<string, Uint8Array> {
     if (equals < 0 || equals >= end || equals === space + 1)
       throw new SyntaxError(`PAX record at byte ${at} has no key`);
     const key = decodeBytestring(bytes.subarray(space + 1, equals));
-    const value = bytes.slice(equals + 1, end - 1);
+    // A copy: a Buffer's slice would hold on to the chunk it was cut from.
+    const value = Uint8Array.from(bytes.subarray(equals + 1, end - 1));
     // Extended attributes are binary; everything else is text.
     if (key.includes("\0") || (!key.startsWith("SCHILY.xattr.") && value.includes(0)))
       throw new SyntaxError(`PAX record ${JSON.stringify(key)} holds a NUL`);

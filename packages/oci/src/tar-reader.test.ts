@@ -1,3 +1,4 @@
+import { buffer } from "node:stream/consumers";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Bytes } from "./content.ts";
@@ -53,7 +54,7 @@ async function list(tar: Uint8Array | readonly Uint8Array[], options?: ReadTarOp
   const entries: [TarHeader, string][] = [];
   const bytes = tar instanceof Uint8Array ? tar : Buffer.concat(tar);
   for await (const entry of readTar(chunks(bytes), options))
-    entries.push([entry.header, Buffer.concat(await Array.fromAsync(entry.body())).toString()]);
+    entries.push([entry.header, (await buffer(entry.body())).toString()]);
   return entries;
 }
 const names = async (tar: Parameters<typeof list>[0]): Promise<string[]> =>
@@ -98,15 +99,18 @@ const header: fc.Arbitrary<TarHeader> = fc
       )
       .map((pairs) => new Map(pairs)),
   })
-  .map((raw) => ({
-    ...raw,
-    uname: raw.uname.replaceAll("\0", ""),
-    mtime: raw.mtime + 0,
-    size: raw.type === "file" ? raw.size : 0,
-    linkname: raw.type === "symlink" || raw.type === "hardlink" ? raw.linkname : "",
-    devmajor: raw.type === "char" || raw.type === "block" ? raw.devmajor : 0,
-    devminor: raw.type === "char" || raw.type === "block" ? raw.devminor : 0,
-  }));
+  .map((raw) => {
+    const link = raw.type === "symlink" || raw.type === "hardlink";
+    const device = raw.type === "char" || raw.type === "block";
+    return Object.assign(raw, {
+      uname: raw.uname.replaceAll("\0", ""),
+      mtime: raw.mtime + 0,
+      size: raw.type === "file" ? raw.size : 0,
+      linkname: link ? raw.linkname : "",
+      devmajor: device ? raw.devmajor : 0,
+      devminor: device ? raw.devminor : 0,
+    });
+  });
 
 test("what is written is read back, in chunks of any size", async () => {
   await fc.assert(
@@ -115,17 +119,13 @@ test("what is written is read back, in chunks of any size", async () => {
       const tar = Buffer.concat([...headers.flatMap((one, i) => [encodeTarHeader(one), pad(bodies[i] ?? end)]), end]);
       const read: TarHeader[] = [];
       for await (const entry of readTar(chunks(tar, size))) {
-        expect(Buffer.concat(await Array.fromAsync(entry.body()))).toEqual(bodies[read.length]);
+        expect(await buffer(entry.body())).toEqual(bodies[read.length]);
         read.push(entry.header);
       }
-      expect(read.map((one) => ({ ...one, xattrs: plain(one) }))).toEqual(
-        headers.map((one) => ({ ...one, xattrs: plain(one) })),
-      );
+      expect(read).toEqual(headers);
     }),
   );
 });
-const plain = (one: TarHeader): unknown =>
-  [...one.xattrs].map(([key, value]) => [key, Buffer.from(value).toString("hex")]).sort();
 
 test("bodies that nobody reads, or not to the end, are skipped", async () => {
   const tar = Buffer.concat([member("a", "x".repeat(5000)), member("b", "y".repeat(700)), member("c", "z"), end]);
@@ -139,22 +139,23 @@ test("bodies that nobody reads, or not to the end, are skipped", async () => {
 
 test("a body cannot be read twice", async () => {
   for await (const entry of readTar(chunks(Buffer.concat([member("a", "x"), end])))) {
-    await Array.fromAsync(entry.body());
-    await expect(Array.fromAsync(entry.body())).rejects.toThrow('Cannot read "a": its body was read before');
+    await buffer(entry.body());
+    await expect(buffer(entry.body())).rejects.toThrow('Cannot read "a": its body was read before');
   }
 });
 
+const base256 = (width: number, value: bigint): Buffer => {
+  const field = Buffer.from(
+    BigInt.asUintN(width * 8, value)
+      .toString(16)
+      .padStart(width * 2, "0"),
+    "hex",
+  );
+  field[0] = (field[0] ?? 0) | 0x80;
+  return field;
+};
+
 test("numbers beyond octal are read from base-256", async () => {
-  const base256 = (width: number, value: bigint): Buffer => {
-    const field = Buffer.from(
-      BigInt.asUintN(width * 8, value)
-        .toString(16)
-        .padStart(width * 2, "0"),
-      "hex",
-    );
-    field[0] = (field[0] ?? 0) | 0x80;
-    return field;
-  };
   let block = patched(encodeTarHeader(file("a")), 108, base256(8, 3_000_000_000n));
   block = patched(block, 136, base256(12, -1n));
   expect((await list([block, end]))[0]?.[0]).toMatchObject({ uid: 3_000_000_000, mtime: -1 });
@@ -237,7 +238,9 @@ test("bytes after the end are read but are no entries", async () => {
       yield chunk;
     }
   }
-  expect((await Array.fromAsync(readTar(counted()))).length).toBe(1);
+  const paths: string[] = [];
+  for await (const entry of readTar(counted())) paths.push(entry.header.path);
+  expect(paths).toEqual(["a"]);
   expect(read).toBe(tar.length);
 });
 

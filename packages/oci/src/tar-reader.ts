@@ -151,7 +151,7 @@ async function readExtension(reader: ByteReader, block: TarBlock): Promise<Uint8
       "INVALID_ARCHIVE",
       `Cannot read tar: extension header at byte ${at} of ${block.size} bytes, the limit is ${maxPaxSize}`,
     );
-  const bytes = (await reader.take(padded(block.size))).slice(0, block.size);
+  const bytes = (await reader.take(padded(block.size))).subarray(0, block.size);
   if (bytes.byteLength < block.size) throw damage(at, "the archive ends within an extension header");
   return bytes;
 }
