@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { BuildError } from "./errors.ts";
 
 /**
  * A file that nobody sees until it is whole: written beside its place under a name of its own, and
- * renamed at the end. The name begins with the process id, so that the leftovers of a killed
- * process can be told (see `isAbandoned`).
+ * renamed at the end. That name has the host and the process id in it, so that the leftovers of a
+ * killed process can be told (see `isAbandoned`).
  */
 export class BlobFile implements Disposable {
   readonly path: string;
@@ -15,7 +16,7 @@ export class BlobFile implements Disposable {
 
   /** @param folder - Exists, and is on the file system of the final place. */
   constructor(folder: string) {
-    this.path = join(folder, `${process.pid}-${randomBytes(8).toString("hex")}`);
+    this.path = join(folder, `${hostname()}.${process.pid}.${randomBytes(8).toString("hex")}`);
     this.#fd = attempt(this.path, () => openSync(this.path, "wx", 0o666));
   }
 
@@ -62,17 +63,22 @@ export function replaceFile(path: string, bytes: Uint8Array | string, folder: st
   file.commit(path);
 }
 
-/** Whether the file was being written by a process that is gone. */
+/** Whether an unfinished file's writer is gone: no such process here, or silent for a day elsewhere. */
 export function isAbandoned(path: string): boolean {
-  const pid = Number.parseInt(basename(path), 10);
-  if (!(pid > 0)) return true;
+  const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  if (written === undefined || Date.now() - written > DAY_MS) return true;
+  const [random = "", pid = "", ...host] = basename(path).split(".").reverse();
+  // A cache may be shared with machines and containers whose processes we cannot see.
+  if (random === "" || host.reverse().join(".") !== hostname()) return false;
   try {
-    process.kill(pid, 0);
+    process.kill(Number(pid), 0);
     return false;
   } catch (error) {
-    return !(error instanceof Error && "code" in error && error.code === "EPERM");
+    return error instanceof Error && "code" in error && error.code === "ESRCH";
   }
 }
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** A write may take less than it was given. Exported to be tested against a full device. */
 export function writeAll(fd: number, bytes: Uint8Array): void {

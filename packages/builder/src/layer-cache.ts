@@ -1,29 +1,155 @@
-import { type Digest, digestHex } from "@lading/oci";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { type Digest, digestHex, isDigest, LayoutStore } from "@lading/oci";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { attempt, BlobFile } from "./blob-file.ts";
+import * as z from "zod";
+import { attempt, BlobFile, isAbandoned, replaceFile } from "./blob-file.ts";
+import type { CompressedLayer } from "./compress-layer.ts";
 
+/**
+ * What a record is filed under: the files' stats, the diffID, or the layer's shape; see selector.ts.
+ * "listing" is what explain.ts compares.
+ */
+export type LayerKey = "stat" | "content" | "shape";
+
+/** So that pruning by age spares what is in use, without a write on every build. */
+const TOUCH_AFTER_MS = 10 * 60 * 1000;
+
+const recordSchema = z.object({
+  version: z.literal(1),
+  descriptor: z.object({
+    mediaType: z.string(),
+    digest: z.custom<Digest>((value) => typeof value === "string" && isDigest(value)),
+    size: z.int().min(0),
+  }),
+  diffId: z.custom<Digest>((value) => typeof value === "string" && isDigest(value)),
+  unpackedSize: z.int().min(0),
+});
+
+/**
+ * Layers of earlier builds, in a folder that several processes may use at once. It is an OCI layout
+ * (`store`), with records beside the blobs: `layers/stat/KEY`, `layers/content/KEY`,
+ * `layers/shape/KEY`, `layers/listing/KEY`. Blobs and records appear whole, by rename, a record after its
+ * blob; a record is believed only while the blob is there with its size. So a build that is killed
+ * leaves a temporary file at most, and the next one removes it.
+ */
 export class LayerCache {
   readonly folder: string;
-  private constructor(folder: string) {
+  /** The blobs. */
+  readonly store: LayoutStore;
+
+  private constructor(folder: string, store: LayoutStore) {
     this.folder = folder;
+    this.store = store;
   }
+
+  /** Opens the cache, or makes it. Throws BuildError OUTPUT when the folder cannot be written. */
   static async open(folder: string): Promise<LayerCache> {
+    attempt(folder, () => mkdirSync(folder, { recursive: true }));
+    const cache = new LayerCache(folder, await LayoutStore.create(folder));
     attempt(folder, () => {
-      mkdirSync(join(folder, "blobs/sha256"), { recursive: true });
-      mkdirSync(join(folder, "tmp"), { recursive: true });
-      if (!existsSync(join(folder, "oci-layout")))
-        writeFileSync(join(folder, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+      for (const name of ["stat", "content", "shape", "listing"]) {
+        mkdirSync(join(folder, "layers", name), { recursive: true });
+      }
+      mkdirSync(cache.#temporary, { recursive: true });
+      if (statSync(join(folder, "CACHEDIR.TAG"), { throwIfNoEntry: false }) === undefined) {
+        replaceFile(join(folder, "CACHEDIR.TAG"), CACHEDIR_TAG, cache.#temporary);
+      }
     });
-    return new LayerCache(folder);
+    for (const name of readdirSync(cache.#temporary)) {
+      if (isAbandoned(join(cache.#temporary, name))) rmSync(join(cache.#temporary, name), { force: true });
+    }
+    return cache;
   }
+
+  /** A file to write a layer into; it comes to nothing unless it is committed. */
   createBlob(): BlobFile {
-    return new BlobFile(join(this.folder, "tmp"));
+    return new BlobFile(this.#temporary);
   }
+
+  /** Give a layer its place. */
   commitBlob(blob: BlobFile, digest: Digest): void {
-    blob.commit(this.blobPath(digest));
+    blob.commit(this.store.path(digest));
   }
-  blobPath(digest: Digest): string {
-    return join(this.folder, "blobs/sha256", digestHex(digest));
+
+  /** The layer filed under a key, if its blob is there. */
+  recall(kind: LayerKey, key: string): CompressedLayer | undefined {
+    const text = this.#read(kind, key);
+    if (text === undefined) return undefined;
+    const record = recordSchema.safeParse(parsed(text));
+    // Damaged records are as good as none.
+    if (!record.success) return undefined;
+    const { descriptor, diffId, unpackedSize } = record.data;
+    const path = this.store.path(descriptor.digest);
+    const blob = statSync(path, { throwIfNoEntry: false });
+    if (blob?.isFile() !== true || blob.size !== descriptor.size) return undefined;
+    if (Date.now() - blob.mtimeMs > TOUCH_AFTER_MS) touch(path, this.#path(kind, key));
+    return { descriptor, diffId, unpackedSize };
+  }
+
+  /** File a layer whose blob is committed. */
+  remember(kind: LayerKey, key: string, { descriptor, diffId, unpackedSize }: CompressedLayer): void {
+    const record = JSON.stringify({ version: 1, descriptor, diffId, unpackedSize });
+    replaceFile(this.#path(kind, key), record, this.#temporary);
+  }
+
+  /** What the last build of the layer `identity` consisted of. */
+  recallListing(identity: string): Uint8Array | undefined {
+    return this.#read("listing", identityKey(identity));
+  }
+
+  rememberListing(identity: string, listing: Uint8Array): void {
+    replaceFile(this.#path("listing", identityKey(identity)), listing, this.#temporary);
+  }
+
+  get #temporary(): string {
+    return join(this.folder, "tmp");
+  }
+
+  #path(kind: LayerKey | "listing", key: string): string {
+    return join(this.folder, "layers", kind, key);
+  }
+
+  #read(kind: LayerKey | "listing", key: string): Buffer | undefined {
+    try {
+      return readFileSync(this.#path(kind, key));
+    } catch {
+      // Whatever it is that hinders reading: without the record we pack, and writing will tell.
+      return undefined;
+    }
+  }
+}
+
+// https://bford.info/cachedir/
+const CACHEDIR_TAG = `Signature: 8a477f597d28d172789f06886806bc55
+# This folder holds layers and records that Lading can make again.
+`;
+
+/** What a layer of this diffID, compressed by this codec, is filed under. */
+export function contentKey(diffId: Digest, codec: string): string {
+  return `${digestHex(diffId)}-${codec.replaceAll(":", "-")}`;
+}
+
+function identityKey(identity: string): string {
+  return createHash("sha256").update(identity).digest("hex");
+}
+
+function parsed(text: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(text).toString());
+  } catch {
+    return undefined;
+  }
+}
+
+/** Mark as used; somebody else may just have pruned it, or own it. */
+function touch(...paths: readonly string[]): void {
+  for (const path of paths) {
+    try {
+      const now = new Date();
+      utimesSync(path, now, now);
+    } catch {
+      continue;
+    }
   }
 }
