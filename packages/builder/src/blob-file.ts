@@ -67,9 +67,9 @@ export function replaceFile(path: string, bytes: Uint8Array | string, folder: st
 export function isAbandoned(path: string): boolean {
   const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
   if (written === undefined || Date.now() - written > DAY_MS) return true;
-  const [random = "", pid = "", ...host] = basename(path).split(".").reverse();
+  const [random = "", pid = "", ...host] = basename(path).split(".").toReversed();
   // A cache may be shared with machines and containers whose processes we cannot see.
-  if (random === "" || host.reverse().join(".") !== hostname()) return false;
+  if (random === "" || host.toReversed().join(".") !== hostname()) return false;
   try {
     process.kill(Number(pid), 0);
     return false;

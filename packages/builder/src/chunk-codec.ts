@@ -28,19 +28,14 @@ export type ChunkCodec = (chunk: Uint8Array, dictionary: Uint8Array, last: boole
 
 /** A codec with memory of its own: one per thread. */
 export function chunkCodec({ kind, level }: Compression): ChunkCodec {
-  switch (kind) {
-    case "gzip": {
-      const deflater = createDeflater(gzipLevel(level));
-      return (chunk, dictionary, last) => deflater.deflate(chunk, dictionary, last);
-    }
-    case "zstd": {
-      // A frame per chunk: readers take concatenated frames as one stream (RFC 8878 §3.1).
-      const options = { chunkSize: OUTPUT_SIZE, params: { [constants.ZSTD_c_compressionLevel]: level } };
-      return (chunk) => zstdCompressSync(chunk, options);
-    }
-    case "none":
-      return (chunk) => chunk;
+  if (kind === "none") return (chunk) => chunk;
+  if (kind === "zstd") {
+    // A frame per chunk: readers take concatenated frames as one stream (RFC 8878 §3.1).
+    const options = { chunkSize: OUTPUT_SIZE, params: { [constants.ZSTD_c_compressionLevel]: level } };
+    return (chunk) => zstdCompressSync(chunk, options);
   }
+  const deflater = createDeflater(gzipLevel(level));
+  return (chunk, dictionary, last) => deflater.deflate(chunk, dictionary, last);
 }
 
 /**

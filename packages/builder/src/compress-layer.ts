@@ -53,7 +53,7 @@ export async function compressLayer(
 
       let length: number;
       try {
-        length = await bytes.fill(slot.chunk);
+        length = await bytes.read(slot.chunk);
       } catch (error) {
         compressor.release(slot);
         throw error;

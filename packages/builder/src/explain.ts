@@ -57,18 +57,9 @@ function describe(entry: LayerEntry, checksum: number): string {
 }
 
 function describeContent(entry: LayerEntry, checksum: number): string {
-  switch (entry.type) {
-    case "file":
-      return `${entry.size} ${checksum}`;
-    case "symlink":
-    case "hardlink":
-      return entry.linkname;
-    case "char":
-    case "block":
-      return `${entry.devmajor}:${entry.devminor}`;
-    default:
-      return "";
-  }
+  if (entry.type === "file") return `${entry.size} ${checksum}`;
+  if (entry.type === "symlink" || entry.type === "hardlink") return entry.linkname;
+  return entry.type === "char" || entry.type === "block" ? `${entry.devmajor}:${entry.devminor}` : "";
 }
 
 function describeXattrs({ xattrs }: LayerEntry): string {

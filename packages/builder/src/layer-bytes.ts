@@ -56,7 +56,7 @@ export class LayerBytes {
    * Fill `target`, wholly unless the layer ends; returns the count. Throws BuildError SOURCE_CHANGED
    * when a file is not what was listed.
    */
-  async fill(target: Uint8Array): Promise<number> {
+  async read(target: Uint8Array): Promise<number> {
     let at = 0;
     while (at < target.length && !this.#done) {
       if (this.#carry.length > 0) {
@@ -195,35 +195,20 @@ class MemberBody implements Body {
 function tarHeader(entry: LayerEntry): TarHeaderInput {
   const { type, mode, uid, gid, mtime, xattrs } = entry;
   const meta = { path: archivePath(entry), mode, uid, gid, mtime, ...(xattrs === undefined ? {} : { xattrs }) };
-  switch (type) {
-    case "file":
-      return { ...meta, type, size: entry.size };
-    case "symlink":
-    case "hardlink":
-      return { ...meta, type, linkname: entry.linkname };
-    case "char":
-    case "block":
-      return { ...meta, type, devmajor: entry.devmajor, devminor: entry.devminor };
-    case "whiteout":
-    case "opaque":
-      return { ...meta, type: "file", mode: 0 };
-    default:
-      return { ...meta, type };
+  if (type === "file") return { ...meta, type, size: entry.size };
+  if (type === "symlink" || type === "hardlink") return { ...meta, type, linkname: entry.linkname };
+  if (type === "char" || type === "block") {
+    return { ...meta, type, devmajor: entry.devmajor, devminor: entry.devminor };
   }
+  return type === "whiteout" || type === "opaque" ? { ...meta, type: "file", mode: 0 } : { ...meta, type };
 }
 
 /** Deletions are files with reserved names (image-spec layer.md §Whiteouts). */
 function archivePath({ type, path }: LayerEntry): string {
-  switch (type) {
-    case "whiteout": {
-      const slash = path.lastIndexOf("/") + 1;
-      return `${path.slice(0, slash)}.wh.${path.slice(slash)}`;
-    }
-    case "opaque":
-      return path === "" ? ".wh..wh..opq" : `${path}/.wh..wh..opq`;
-    default:
-      return path;
-  }
+  if (type === "opaque") return path === "" ? ".wh..wh..opq" : `${path}/.wh..wh..opq`;
+  if (type !== "whiteout") return path;
+  const slash = path.lastIndexOf("/") + 1;
+  return `${path.slice(0, slash)}.wh.${path.slice(slash)}`;
 }
 
 /** No header, extensions included, is longer: a UTF-16 unit becomes at most three bytes. */

@@ -88,7 +88,7 @@ async function readLayer(
     const digester = new Digester();
     const chunk = new Uint8Array(CHUNK_SIZE);
     while (!bytes.done) {
-      digester.update(chunk.subarray(0, await bytes.fill(chunk)));
+      digester.update(chunk.subarray(0, await bytes.read(chunk)));
       await setImmediate();
       signal?.throwIfAborted();
     }

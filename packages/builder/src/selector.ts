@@ -1,5 +1,6 @@
-import { createHash, type Hash } from "node:crypto";
-import type { EntryMeta, LayerEntry } from "./entry.ts";
+import { digestOf } from "@lading/oci";
+import { createHash } from "node:crypto";
+import type { EntryMeta, FileContent, LayerEntry } from "./entry.ts";
 
 /*
  * A layer is known again by what its entries say, without opening a file: the stat key has the
@@ -42,7 +43,6 @@ export function timesAreSettled(entries: readonly LayerEntry[], listedAt: number
 }
 
 function key(entries: readonly LayerEntry[], purpose: string, withContent: boolean): string {
-  const hash = createHash("sha256").update(`lading ${purpose} ${FORMAT} ${entries.length}\0`);
   const numbers = new Float64Array(entries.length * NUMBERS);
   // Every string ends with a NUL, which none can hold, and the numbers say which strings there are.
   let text = "";
@@ -53,64 +53,58 @@ function key(entries: readonly LayerEntry[], purpose: string, withContent: boole
     numbers[at + 2] = entry.uid;
     numbers[at + 3] = entry.gid;
     numbers[at + 4] = entry.mtime;
-    numbers[at + 5] = entry.xattrs?.size ?? 0;
     text += `${entry.path}\0`;
-    if (entry.xattrs !== undefined) addXattrs(hash, entry.xattrs);
-    switch (entry.type) {
-      case "file":
-        numbers[at + 6] = entry.size;
-        if (withContent) text += addContent(hash, entry.content, numbers, at + 7);
-        break;
-      case "symlink":
-      case "hardlink":
-        text += `${entry.linkname}\0`;
-        break;
-      case "char":
-      case "block":
-        numbers[at + 6] = entry.devmajor;
-        numbers[at + 7] = entry.devminor;
-        break;
+    if (entry.xattrs !== undefined) {
+      numbers[at + 5] = entry.xattrs.size;
+      text += xattrsText(entry.xattrs);
+    }
+    if (entry.type === "file") {
+      numbers[at + 6] = entry.size;
+      if (withContent) text += addContent(entry.content, numbers, at + 7);
+    } else if (entry.type === "symlink" || entry.type === "hardlink") {
+      text += `${entry.linkname}\0`;
+    } else if (entry.type === "char" || entry.type === "block") {
+      numbers[at + 6] = entry.devmajor;
+      numbers[at + 7] = entry.devminor;
     }
     at += NUMBERS;
   }
-  // UTF-16, because UTF-8 would make one of all bytes that are not UTF-8 (lone surrogates here).
-  return hash.update(numbers).update(text, "utf16le").digest("hex");
+  return (
+    createHash("sha256")
+      .update(`lading ${purpose} ${FORMAT} ${entries.length}\0`)
+      .update(numbers)
+      // UTF-16, because UTF-8 would make one of all bytes that are not UTF-8 (lone surrogates here).
+      .update(text, "utf16le")
+      .digest("hex")
+  );
 }
 
-/** Enters what tells this content from another, and returns the strings of it. */
-function addContent(
-  hash: Hash,
-  content: (LayerEntry & { type: "file" })["content"],
-  numbers: Float64Array,
-  at: number,
-): string {
-  switch (content.kind) {
-    case "disk": {
-      const { stat } = content;
-      numbers[at] = 1;
-      numbers[at + 1] = stat.size;
-      numbers[at + 2] = stat.mtimeMs;
-      numbers[at + 3] = stat.ctimeMs;
-      numbers[at + 4] = stat.ino;
-      numbers[at + 5] = stat.dev;
-      numbers[at + 6] = stat.mode;
-      return `${content.path}\0`;
-    }
-    case "literal":
-      numbers[at] = 2;
-      numbers[at + 1] = content.bytes.length;
-      hash.update(content.bytes);
-      return "";
-    case "member":
-      numbers[at] = 3;
-      return `${content.archive}\0${content.path}\0`;
+/** Enters the numbers that tell this content from another, and returns the strings. */
+function addContent(content: FileContent, numbers: Float64Array, at: number): string {
+  if (content.kind === "disk") {
+    const { stat } = content;
+    numbers[at] = 1;
+    numbers[at + 1] = stat.size;
+    numbers[at + 2] = stat.mtimeMs;
+    numbers[at + 3] = stat.ctimeMs;
+    numbers[at + 4] = stat.ino;
+    numbers[at + 5] = stat.dev;
+    numbers[at + 6] = stat.mode;
+    return `${content.path}\0`;
   }
+  if (content.kind === "literal") {
+    numbers[at] = 2;
+    return `${digestOf(content.bytes)}\0`;
+  }
+  numbers[at] = 3;
+  return `${content.archive}\0${content.path}\0`;
 }
 
-function addXattrs(hash: Hash, xattrs: NonNullable<EntryMeta["xattrs"]>): void {
-  for (const [name, value] of [...xattrs].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    hash.update(Float64Array.of(name.length, value.length)).update(name, "utf16le").update(value);
-  }
+function xattrsText(xattrs: NonNullable<EntryMeta["xattrs"]>): string {
+  return [...xattrs]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}\0${Buffer.from(value).toString("hex")}\0`)
+    .join("");
 }
 
 const types: readonly LayerEntry["type"][] = [
