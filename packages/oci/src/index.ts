@@ -65,3 +65,7 @@ export { encodeTarHeader, type TarHeaderInput, tarHeaderSize, tarTrailerSize, wr
 export { readTar, type ReadTarOptions, type TarEntry, type TarLimits } from "./tar-reader.ts";
 export { type Compression, decompress, type DecompressOptions, sniffCompression } from "./decompress.ts";
 export { openLayer, type OpenLayerOptions } from "./layer-bytes.ts";
+export { indexLayer, type IndexedEntry, type IndexLayerOptions, type LayerIndex } from "./layer-index.ts";
+export { formatLayerIndex, parseLayerIndex } from "./layer-index-text.ts";
+export { type LayerStats, Tree, type WastedFile } from "./tree.ts";
+export type { Inode, TreeNode } from "./tree-node.ts";
