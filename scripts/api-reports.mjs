@@ -3,7 +3,7 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Extractor, ExtractorConfig } from "@microsoft/api-extractor";
+import { Extractor, ExtractorConfig, ExtractorLogLevel } from "@microsoft/api-extractor";
 import { publicPackages } from "./public-packages.mjs";
 
 const update = process.argv.includes("--update");
@@ -36,7 +36,7 @@ for (const { folder, manifest } of publicPackages) {
     localBuild: update,
     showVerboseMessages: false,
     messageCallback: (message) => {
-      if (message.logLevel !== "error") message.handled = true;
+      if (message.logLevel !== ExtractorLogLevel.Error) message.handled = true;
     },
   });
   if (apiReportChanged && !update) {

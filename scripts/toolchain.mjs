@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-const pnpmVersion = "12.21.0";
+const { engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const bin = join(root, "node_modules/.bin");
 
 /** Environment in which `node` is the pinned one, for every child and its children. */
@@ -20,6 +20,7 @@ export function prepare() {
   install();
   run(pinnedNode(), ["packages/builder/assembly/build.mjs"]);
   run(join(bin, "tsc"), ["-b"]);
+  for (const script of ["schema", "bundle"]) run(pinnedNode(), [`packages/cli/scripts/${script}.mjs`]);
 }
 
 /** The Node that runs the project: the pinned one, or this one where no build is published for the platform. */
@@ -74,6 +75,6 @@ function install() {
  */
 function pnpm() {
   const { status, stdout } = spawnSync("pnpm", ["--version"], { cwd: root, encoding: "utf8" });
-  if (status === 0 && stdout.trim() === pnpmVersion) return ["pnpm", []];
-  return ["npx", ["--yes", `pnpm@${pnpmVersion}`]];
+  if (status === 0 && stdout.trim() === engines.pnpm) return ["pnpm", []];
+  return ["npx", ["--yes", `pnpm@${engines.pnpm}`]];
 }
