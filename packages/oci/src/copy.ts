@@ -4,6 +4,7 @@ import type { Digest } from "./digest.ts";
 import { OciError } from "./errors.ts";
 import { successors } from "./graph.ts";
 import { Limiter } from "./limiter.ts";
+import { passesOn } from "./verify.ts";
 
 /** What happens to one descriptor. A retry opens again: count `bytes` from the last "opened". */
 export type CopyEvent =
@@ -121,20 +122,23 @@ export function firstOf(...sources: readonly Source[]): Source {
 async function push(blob: Blob, sink: Sink, signal: AbortSignal, onProgress: CopyOptions["onProgress"]): Promise<void> {
   const { descriptor, origin } = blob;
   let readFailure: { readonly error: unknown } | undefined;
-  async function* open(options?: Options): Bytes {
+  const open = (options?: Options): Bytes => {
     readFailure = undefined;
     onProgress?.({ type: "opened", descriptor });
     const chunks = blob.open({ signal, ...options });
-    try {
-      for await (const chunk of chunks) {
-        onProgress?.({ type: "progress", descriptor, bytes: chunk.byteLength });
-        yield chunk;
+    async function* watched(): AsyncGenerator<Uint8Array> {
+      try {
+        for await (const chunk of chunks) {
+          onProgress?.({ type: "progress", descriptor, bytes: chunk.byteLength });
+          yield chunk;
+        }
+      } catch (error) {
+        readFailure = { error };
+        throw error;
       }
-    } catch (error) {
-      readFailure = { error };
-      throw error;
     }
-  }
+    return passesOn(watched(), chunks);
+  };
   try {
     await sink.push({ descriptor, ...(origin === undefined ? {} : { origin }), open }, { signal });
   } catch (error) {

@@ -48,6 +48,11 @@ export { isForeignLayer, successors } from "./graph.ts";
 export { copy, CopyError, type CopyEvent, type CopyOptions, firstOf } from "./copy.ts";
 export { MemoryStore } from "./memory.ts";
 export { LayoutStore } from "./layout.ts";
+export type { ArchiveOutput } from "./archive-file.ts";
+export { OciArchive } from "./archive.ts";
+export { type ArchiveSinkOptions, OciArchiveSink } from "./archive-sink.ts";
+export { DockerArchive } from "./docker-archive.ts";
+export { DockerArchiveSink } from "./docker-archive-sink.ts";
 export { imageNameAnnotation, nameOf, refNameAnnotation } from "./layout-index.ts";
 export {
   type Image,

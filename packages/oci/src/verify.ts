@@ -7,9 +7,28 @@ import { documentLimit } from "./json.ts";
 /**
  * The same bytes, checked on the way: fails as soon as one byte too many arrives, and instead of
  * ending when they are too few or do not hash to the digest. So whoever read to the end has what
- * the descriptor names. Throws OciError SIZE_MISMATCH or DIGEST_MISMATCH.
+ * the descriptor names. Bytes that are checked already are not hashed again. Throws OciError
+ * SIZE_MISMATCH or DIGEST_MISMATCH.
  */
-export async function* verified(bytes: Bytes, descriptor: Descriptor): AsyncGenerator<Uint8Array, void, undefined> {
+export function verified(bytes: Bytes, descriptor: Descriptor): Bytes {
+  const known = checked.get(bytes);
+  if (known?.digest === descriptor.digest && known.size === descriptor.size) return bytes;
+  const result = check(bytes, descriptor);
+  checked.set(result, descriptor);
+  return result;
+}
+
+/** Notes that `outer` hands on the chunks of `inner` unchanged, so that it is as checked as `inner` is. */
+export function passesOn<T extends Bytes>(outer: T, inner: Bytes): T {
+  const known = checked.get(inner);
+  if (known !== undefined) checked.set(outer, known);
+  return outer;
+}
+
+// Source and sink both promise to verify; hashing a layer twice would double the cost of moving it.
+const checked = new WeakMap<Bytes, Descriptor>();
+
+async function* check(bytes: Bytes, descriptor: Descriptor): AsyncGenerator<Uint8Array, void, undefined> {
   const digester = new Digester(digestAlgorithm(descriptor.digest));
   for await (const chunk of bytes) {
     digester.update(chunk);

@@ -1,0 +1,120 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { open, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { pack, type Pack } from "tar-stream";
+import type { Bytes, Options } from "./content.ts";
+import { OciError } from "./errors.ts";
+import { isMissing, writeFileBytes } from "./file-bytes.ts";
+
+/** One file of an archive to be written. */
+export interface NewMember {
+  readonly path: string;
+  readonly size: number;
+  open(options: Options): Bytes;
+}
+
+/** A file, or a stream such as standard output, which is left open. */
+export type ArchiveOutput = string | Writable;
+
+/**
+ * Writes a tar that appears under its name when it is whole, and not at all otherwise. Every member
+ * has mode 0644, owner 0 and time 0, so equal content makes equal bytes. A symlink at `output` is
+ * replaced, and what it leads to is left alone. Returns the size.
+ */
+export async function writeArchive(
+  output: ArchiveOutput,
+  members: Iterable<NewMember>,
+  options: Options = {},
+): Promise<number> {
+  if (typeof output !== "string") return writeTar(members, options, (bytes) => writeStream(output, bytes));
+  // Devices and pipes (/dev/stdout, >(command)) have no "whole under its name".
+  if (await isSpecial(output)) return writeTar(members, options, (bytes) => writeOpened(output, "w", bytes));
+
+  const temporary = join(dirname(output), `.${basename(output)}.${process.pid}-${randomBytes(6).toString("hex")}`);
+  try {
+    const size = await writeTar(members, options, (bytes) => writeOpened(temporary, "wx", bytes));
+    await rename(temporary, output);
+    return size;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Throws OciError NOT_FOUND when the folder for `output` is not there, before any work is done. */
+export async function checkArchiveOutput(output: ArchiveOutput): Promise<void> {
+  if (typeof output !== "string") return;
+  const info = await stat(output).catch(() => undefined);
+  if (info?.isDirectory() === true)
+    throw new OciError("INVALID_ARCHIVE", `Cannot write archive ${output}: it is a folder`);
+  await stat(dirname(output)).catch((cause: unknown) => {
+    throw isMissing(cause)
+      ? new OciError("NOT_FOUND", `Cannot write archive ${output}: there is no folder ${dirname(output)}`, { cause })
+      : cause;
+  });
+}
+
+async function writeTar(
+  members: Iterable<NewMember>,
+  options: Options,
+  write: (bytes: Bytes) => Promise<number>,
+): Promise<number> {
+  const tar = pack();
+  let first: { readonly error: unknown } | undefined;
+  // Each side's failure ends the other; the first one is the reason.
+  const failed = (error: unknown): void => {
+    first ??= { error };
+    tar.destroy(error instanceof Error ? error : new Error(String(error)));
+  };
+  const written = write(chunksOf(tar));
+  await Promise.all([written.catch(failed), fill(tar, members, options).catch(failed)]);
+  if (first !== undefined) throw first.error;
+  return written;
+}
+
+async function* chunksOf(tar: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of tar) if (chunk instanceof Uint8Array) yield chunk;
+}
+
+async function fill(tar: Pack, members: Iterable<NewMember>, options: Options): Promise<void> {
+  for (const { path, size, open: openBytes } of members) {
+    options.signal?.throwIfAborted();
+    const entry = tar.entry({ name: path, size, type: "file", mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) });
+    await pipeline(openBytes(options), entry);
+  }
+  tar.finalize();
+}
+
+async function writeOpened(path: string, flags: "w" | "wx", bytes: Bytes): Promise<number> {
+  const handle = await open(path, flags);
+  try {
+    return await writeFileBytes(handle, bytes);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeStream(stream: Writable, bytes: Bytes): Promise<number> {
+  let size = 0;
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
+  stream.once("error", failed.reject);
+  try {
+    for await (const chunk of bytes) {
+      size += chunk.byteLength;
+      if (!stream.write(chunk)) await Promise.race([once(stream, "drain"), failed.promise]);
+    }
+    return size;
+  } finally {
+    stream.off("error", failed.reject);
+  }
+}
+
+async function isSpecial(path: string): Promise<boolean> {
+  if (/^\/(?:dev|proc)\//.test(path)) return true;
+  const info = await stat(path).catch(() => undefined);
+  return info !== undefined && !info.isFile() && !info.isDirectory();
+}
