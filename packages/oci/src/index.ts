@@ -74,3 +74,6 @@ export { indexLayer, type IndexedEntry, type IndexLayerOptions, type LayerIndex 
 export { formatLayerIndex, parseLayerIndex } from "./layer-index-text.ts";
 export { type LayerStats, Tree, type WastedFile } from "./tree.ts";
 export type { Inode, TreeNode } from "./tree-node.ts";
+export { extractImage, type ExtractOptions, type ExtractReport } from "./extract.ts";
+export { flattenImage } from "./flatten.ts";
+export { type Layered, readFiles, readTree, type ReadTreeOptions } from "./layered-files.ts";

@@ -9,11 +9,13 @@ import type { TarHeader, TarType } from "./tar-header.ts";
 /** One entry while the archive is being read. */
 export interface TarEntry {
   readonly header: TarHeader;
+  /** Where the content begins, counted from the start of the tar. */
+  readonly offset: number;
   /**
    * The content, `header.size` bytes, once and before the next entry is asked for; what is not read
    * is skipped. Throws OciError INVALID_ARCHIVE where the archive ends early.
    */
-  body(): Bytes;
+  readonly body: () => Bytes;
 }
 
 export interface TarLimits {
@@ -45,7 +47,7 @@ export async function* readTar(bytes: Bytes, options: ReadTarOptions = {}): Asyn
       if (header === undefined) break;
       if (count >= maxEntries) throw new OciError("LIMIT_EXCEEDED", `Cannot read tar: more than ${maxEntries} entries`);
       const body = new Body(reader, header);
-      yield { header, body: () => body.read() };
+      yield { header, offset: reader.position, body: () => body.read() };
       await body.skip();
     }
     await reader.drain();
