@@ -25,7 +25,7 @@ function print(report, milliseconds) {
   const size = statSync(join(root, archive)).size;
   console.log(`${name} in ${archive}: ${mib(size)}, ${(milliseconds / 1000).toFixed(2)} s`);
   console.log(`  ${report.imageDigest}`);
-  for (const { platform, layers } of report.platforms) {
+  for (const { platform, layers } of report.images) {
     console.log(`  ${platform}`);
     for (const layer of layers)
       console.log(
