@@ -1,0 +1,114 @@
+import { readdir, readFile } from "node:fs/promises";
+import { basename, extname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { BuildSpec } from "@lading/builder";
+import { ConfigError } from "./config-error.ts";
+import { parseConfigValue } from "./config-issues.ts";
+import { nearest, UsageError } from "./usage.ts";
+import { parseYamlConfig } from "./yaml-config.ts";
+
+/** Names of build descriptions, in the order in which they are looked for. */
+export const configNames: readonly string[] = [
+  "lading.yaml",
+  "lading.yml",
+  "lading.config.ts",
+  "lading.config.mts",
+  "lading.config.js",
+  "lading.config.mjs",
+];
+
+// Formats that people may expect to work, because other tools read them.
+const foreign = ["Dockerfile", "Containerfile", "jib.yaml", "jib.yml"];
+
+/** What a folder has by way of a build description. */
+export interface FoundConfig {
+  /** The first of `configNames` in the folder. */
+  readonly path: string | undefined;
+  /** A file that describes a build for another tool. */
+  readonly foreign: string | undefined;
+}
+
+/** Looks for a build description directly in `context`. */
+export async function findConfig(context: string): Promise<FoundConfig> {
+  let names: Set<string>;
+  try {
+    names = new Set(await readdir(context));
+  } catch (error) {
+    throw new UsageError(`Cannot read context folder "${context}"`, { cause: error });
+  }
+  const found = configNames.find((name) => names.has(name));
+  return {
+    path: found === undefined ? undefined : join(context, found),
+    foreign: foreign.find((name) => names.has(name)),
+  };
+}
+
+/**
+ * Reads a build description: YAML, or a module whose default export is one (or a function that
+ * returns one). `shown` is how messages call the file. Throws ConfigError, or UsageError when there
+ * is no such file or its kind is unknown.
+ */
+export async function loadConfig(path: string, shown: string = path): Promise<BuildSpec> {
+  const kind = extname(path);
+  if (/^\.[cm]?[jt]s$/.test(kind)) return await loadModule(path, shown);
+  if (kind !== ".yaml" && kind !== ".yml" && kind !== ".json") throw unreadableKind(path, shown);
+  if (/^jib\.ya?ml$/.test(basename(path))) throw unreadableKind(path, shown);
+
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
+  } catch (error) {
+    if (error instanceof TypeError)
+      throw new ConfigError([{ message: `Cannot read "${shown}": it is not UTF-8 text` }]);
+    throw new UsageError(`Cannot read "${shown}"`, { cause: error });
+  }
+  return await parseYamlConfig(text, shown);
+}
+
+/** Why a folder gives nothing to build. */
+export function nothingToBuild(context: string, found: FoundConfig): UsageError {
+  if (found.foreign !== undefined)
+    return new UsageError(
+      `Cannot build from ${found.foreign}: this version reads lading.yaml and lading.config.ts only`,
+      {
+        hint: "Run `lading init` to start a lading.yaml, or name files with --add SRC:DEST",
+      },
+    );
+  return new UsageError(`Cannot find a build description in "${context}": expected one of ${configNames.join(", ")}`, {
+    hint: "Run `lading init` to start one, or name files with --add SRC:DEST",
+  });
+}
+
+async function loadModule(path: string, shown: string): Promise<BuildSpec> {
+  let exported: unknown;
+  try {
+    const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
+    exported = typeof module.default === "function" ? await module.default() : await module.default;
+  } catch (error) {
+    throw new ConfigError(
+      [{ message: `Cannot run "${shown}": ${error instanceof Error ? error.message : String(error)}` }],
+      {
+        cause: error,
+      },
+    );
+  }
+  if (exported === undefined)
+    throw new ConfigError([
+      {
+        message: `Cannot read "${shown}": it has no default export`,
+        hint: "Write `export default defineConfig({ … })`",
+      },
+    ]);
+  return await parseConfigValue(exported, shown);
+}
+
+function unreadableKind(path: string, shown: string): UsageError {
+  const name = basename(path);
+  const meant = nearest(name, configNames);
+  return new UsageError(`Cannot read "${shown}": this version reads .yaml, .ts and .js build descriptions only`, {
+    hint:
+      foreign.includes(name) || meant === undefined
+        ? "Run `lading init` to start a lading.yaml"
+        : `Did you mean "${meant}"?`,
+  });
+}

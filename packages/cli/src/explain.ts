@@ -1,0 +1,92 @@
+import { ConfigError } from "./config-error.ts";
+import { printable, type Style } from "./terminal.ts";
+import { UsageError } from "./usage.ts";
+
+/** The only place where errors become text: what failed, why, and what to do next. Ends with a line end. */
+export function explain(error: unknown, style: Style, options: { readonly verbose?: boolean } = {}): string {
+  const lines = error instanceof ConfigError ? explainConfig(error, style) : explainChain(error, style);
+  if (options.verbose === true && error instanceof Error && error.stack !== undefined)
+    lines.push(style.dim(printable(stacks(error), true)));
+  return `${lines.join("\n")}\n`;
+}
+
+/** 2 for what the user wrote, 130 for an interruption, else 1. */
+export function exitCode(error: unknown): number {
+  if (isAbort(error)) return 130;
+  if (error instanceof UsageError || error instanceof ConfigError) return 2;
+  return codeOf(error) === "SPEC" ? 2 : 1;
+}
+
+/** Whether the user, and nothing else, stopped the work. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === "AbortError" || codeOf(error) === "ABORT_ERR");
+}
+
+function explainChain(error: unknown, style: Style): string[] {
+  const [first = "Unknown error", ...rest] = messages(error);
+  const [head = "", ...more] = printable(first, true).split("\n");
+  const lines = [`${style.red(style.bold("error:"))} ${head}`, ...more.map((line) => `  ${line}`)];
+  for (const message of rest)
+    lines.push(`  ${style.dim("because:")} ${printable(message, true).replaceAll("\n", "\n    ")}`);
+  const hint = hintOf(error);
+  if (hint !== undefined) lines.push(`${style.cyan("hint:")} ${printable(hint)}`);
+  return lines;
+}
+
+function explainConfig(error: ConfigError, style: Style): string[] {
+  return error.issues.flatMap((issue) => {
+    const lines = [`${style.red(style.bold("error:"))} ${printable(issue.message)}`];
+    const { location } = issue;
+    if (location !== undefined) {
+      const gutter = String(location.line + 1).length;
+      lines.push(`  ${style.dim("-->")} ${printable(location.file)}:${location.line}:${location.column}`);
+      for (const { number, text } of location.context)
+        lines.push(`  ${style.dim(`${String(number).padStart(gutter)} |`)} ${printable(text).trimEnd()}`.trimEnd());
+      lines.push(
+        `  ${style.dim(`${" ".repeat(gutter)} |`)} ${" ".repeat(location.column - 1)}${style.red("^".repeat(location.length))}`,
+      );
+    }
+    if (issue.hint !== undefined) lines.push(`${style.cyan("hint:")} ${printable(issue.hint)}`);
+    return lines;
+  });
+}
+
+// A message that a later one repeats (wrappers often quote their cause) is told once.
+function messages(error: unknown): string[] {
+  const found: string[] = [];
+  let at: unknown = error;
+  for (let depth = 0; at !== undefined && at !== null && depth < 8; depth++) {
+    const message = at instanceof Error ? at.message || at.name : String(at);
+    if (!found.some((before) => before.includes(message))) found.push(message);
+    if (at instanceof AggregateError && at.cause === undefined)
+      for (const each of at.errors) found.push(each instanceof Error ? each.message : String(each));
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return found;
+}
+
+const systemHints: Readonly<Record<string, string>> = {
+  ENOSPC: "Free some space, or set LADING_CACHE_DIR and --output to a disk that has it",
+  EDQUOT: "The disk quota is used up: free some space, or write elsewhere with --output and LADING_CACHE_DIR",
+  EMFILE: "Raise the limit on open files: ulimit -n 4096",
+};
+
+function hintOf(error: unknown): string | undefined {
+  let at: unknown = error;
+  for (let depth = 0; at instanceof Error && depth < 8; depth++) {
+    if ("hint" in at && typeof at.hint === "string") return at.hint;
+    const code = codeOf(at);
+    if (code !== undefined && Object.hasOwn(systemHints, code)) return systemHints[code];
+    at = at.cause;
+  }
+  return undefined;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+function stacks(error: Error): string {
+  const own = error.stack ?? "";
+  return error.cause instanceof Error ? `${own}\ncaused by: ${stacks(error.cause)}` : own;
+}

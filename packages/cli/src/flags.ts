@@ -1,0 +1,38 @@
+import { UsageError } from "./usage.ts";
+
+/** Parsed flags of a command, by the types that they were declared with. */
+export class Flags {
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.#values = values;
+  }
+
+  /** A flag or positional that takes one value. Throws UsageError when it was given twice. */
+  text(name: string): string | undefined {
+    const value = this.#values[name];
+    if (Array.isArray(value)) throw new UsageError(`Cannot use --${name} more than once`);
+    if (value === undefined) return undefined;
+    if (typeof value !== "string") throw new TypeError(`--${name} was not declared as text`);
+    return value;
+  }
+
+  /** A positional that yargs has made sure of. */
+  required(name: string): string {
+    const value = this.text(name);
+    if (value === undefined) throw new UsageError(`Cannot go on without <${name}>`);
+    return value;
+  }
+
+  /** A flag that may be repeated. */
+  list(name: string): readonly string[] {
+    const value = this.#values[name];
+    if (value === undefined) return [];
+    return [value].flat().map(String);
+  }
+
+  on(name: string): boolean {
+    const value = this.#values[name];
+    return Array.isArray(value) ? value.at(-1) === true : value === true;
+  }
+}

@@ -1,0 +1,19 @@
+import { runProgram } from "./program.ts";
+
+/** The process `lading`: runs the command line `args`, sets the exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+  const interruption = new AbortController();
+  const interrupt = (): void => {
+    // The second Ctrl-C does not wait for the cleaning up.
+    if (interruption.signal.aborted) process.exit(130);
+    interruption.abort(new DOMException("Interrupted", "AbortError"));
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  // `lading inspect … | head` is no failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? 0 : 1);
+  });
+
+  process.exitCode = await runProgram(args, interruption.signal);
+  process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+}

@@ -1,0 +1,188 @@
+import yargs, { type Argv, type Options, type PositionalOptions } from "yargs";
+import { exitCode, explain } from "./explain.ts";
+import { Flags } from "./flags.ts";
+import { styleFor } from "./terminal.ts";
+import { nearest, UsageError } from "./usage.ts";
+import { version } from "./version.ts";
+
+/** What a command gets to work with. */
+export interface Invocation {
+  readonly flags: Flags;
+  /** Aborted by Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** A command; each has a module of its own that is loaded only when the command is called. */
+export interface Command {
+  readonly positionals?: Readonly<Record<string, PositionalOptions>>;
+  readonly options?: Readonly<Record<string, Options>>;
+  /** Command line (without "lading") and what it does. */
+  readonly examples?: readonly (readonly [string, string])[];
+  readonly run: (invocation: Invocation) => Promise<void>;
+}
+
+interface CommandEntry {
+  readonly usage: string;
+  readonly describe: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+}
+
+const commands: readonly CommandEntry[] = [
+  {
+    usage: "build [context]",
+    describe: "Build an image from files",
+    load: async () => await import("./commands/build.ts"),
+  },
+  {
+    usage: "init [folder]",
+    describe: "Write a lading.yaml that fits a folder",
+    load: async () => await import("./commands/init.ts"),
+  },
+  {
+    usage: "inspect <place>",
+    describe: "Show what an image is made of",
+    load: async () => await import("./commands/inspect.ts"),
+  },
+  {
+    usage: "diff <a> <b>",
+    describe: "Compare two images, file by file",
+    load: async () => await import("./commands/diff.ts"),
+  },
+  {
+    usage: "digest <place>",
+    describe: "Print the digest that a place names",
+    load: async () => await import("./commands/digest.ts"),
+  },
+  {
+    usage: "copy <source> <destination>",
+    describe: "Copy an image to another place, unchanged",
+    load: async () => await import("./commands/copy.ts"),
+  },
+  {
+    usage: "export <place> <destination>",
+    describe: "Unpack an image's files into a folder, or as a tar to -",
+    load: async () => await import("./commands/export.ts"),
+  },
+  {
+    usage: "cache [action]",
+    describe: "Show or clean what is kept between builds: ls, prune, clear, dir",
+    load: async () => await import("./commands/cache.ts"),
+  },
+  {
+    usage: "doctor",
+    describe: "Check this machine for what Lading needs",
+    load: async () => await import("./commands/doctor.ts"),
+  },
+];
+
+/** Runs the command line and returns the exit code; never throws. `signal` aborts the work. */
+export async function runProgram(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const verbose = args.includes("--verbose");
+  try {
+    await program(args, signal).parseAsync();
+    return 0;
+  } catch (error) {
+    const reason = signal.aborted ? signal.reason : error;
+    process.stderr.write(explain(reason, styleFor(process.stderr), { verbose }));
+    return exitCode(reason);
+  }
+}
+
+const globalOptions: Readonly<Record<string, Options>> = {
+  json: { type: "boolean", describe: "one JSON document on stdout" },
+  progress: {
+    choices: ["auto", "tty", "plain", "json", "none"],
+    requiresArg: true,
+    describe: "how to show progress, on stderr",
+  },
+  quiet: { type: "boolean", alias: "q", describe: "print the result alone" },
+  verbose: { type: "boolean", describe: "say more, and where errors come from" },
+};
+
+function program(args: readonly string[], signal: AbortSignal): Argv {
+  // What may be typed, for suggestions; a command's own options join when it is loaded.
+  const known = new Set(["help", "version", ...Object.keys(globalOptions)]);
+  let parser = yargs([...args])
+    .scriptName("lading")
+    .locale("en")
+    .usage("lading: build container images from files, without a daemon\n\nUsage: $0 <command> [options]")
+    .parserConfiguration({
+      "boolean-negation": false,
+      "camel-case-expansion": false,
+      "dot-notation": false,
+      "greedy-arrays": false,
+      "parse-numbers": false,
+      "parse-positional-numbers": false,
+    })
+    .options(globalOptions)
+    .group([...Object.keys(globalOptions), "help"], "On every command:")
+    .help("help", "show this")
+    .alias("help", "h")
+    .version("version", "print the version", version)
+    .completion("completion", "Print a completion script for the shell")
+    .demandCommand(1, "Cannot go on without a command")
+    .strict()
+    .wrap(Math.min(100, process.stdout.columns ?? 100))
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .fail((message: string | undefined, error: Error | undefined) => {
+      throw error ?? usageError(message ?? "", args, known);
+    });
+  for (const { usage, describe, load } of commands)
+    parser = parser.command(
+      usage,
+      describe,
+      async (inner) => {
+        const { positionals = {}, options = {}, examples = [] } = (await load()).command;
+        for (const name of Object.keys(options)) known.add(name);
+        for (const [name, positional] of Object.entries(positionals)) inner.positional(name, positional);
+        return inner.options(options).example(examples.map(([line, what]) => [`$0 ${line}`, what]));
+      },
+      async (values) => await (await load()).command.run({ flags: new Flags(values), signal }),
+    );
+  return parser;
+}
+
+// yargs tells by English messages (the locale is fixed above) what was wrong; here they become ours.
+function usageError(message: string, args: readonly string[], options: ReadonlySet<string>): UsageError {
+  const unknown = /^Unknown (arguments?|commands?): (.*)$/.exec(message);
+  if (unknown !== null) {
+    const names = (unknown[2] ?? "").split(", ");
+    // yargs names a flag with and without its dashes and values without any: what was typed decides.
+    const typed = args.find(
+      (arg) => arg.startsWith("-") && names.some((name) => arg.replace(/^-+/, "").split("=")[0] === name),
+    );
+    if (typed !== undefined) return unknownOption(typed.split("=")[0] ?? typed, options);
+    const word = names[0] ?? "";
+    const known = commands.map((command) => command.usage.split(" ")[0] ?? "");
+    if (args.find((arg) => !arg.startsWith("-")) === word) {
+      const meant = nearest(word, [...known, "completion"]);
+      return new UsageError(`Unknown command "${word}"`, {
+        hint: meant === undefined ? `Commands: ${known.join(", ")}` : `Did you mean "${meant}"?`,
+      });
+    }
+    return new UsageError(`Unexpected argument "${word}"`, { hint: `See \`lading ${args[0] ?? ""} --help\`` });
+  }
+  const following = /^Not enough arguments following: (.*)$/.exec(message);
+  if (following !== null)
+    return new UsageError(`Cannot use --${following[1]} without a value`, {
+      hint: `A value that begins with a dash is written --${following[1]}=VALUE`,
+    });
+  if (message.startsWith("Not enough non-option arguments"))
+    return new UsageError(`Cannot run "lading ${args[0] ?? ""}" without all its arguments`, {
+      hint: `See \`lading ${args[0] ?? ""} --help\``,
+    });
+  const choice = /Argument: (\S+), Given: (.*), Choices: (.*)/s.exec(message);
+  if (choice !== null) return new UsageError(`Cannot use --${choice[1]} ${choice[2]}: expected one of ${choice[3]}`);
+  return new UsageError(message, { hint: "See `lading --help`" });
+}
+
+function unknownOption(typed: string, options: ReadonlySet<string>): UsageError {
+  const meant = nearest(
+    typed,
+    [...options].map((name) => `--${name}`),
+  );
+  return new UsageError(`Unknown option ${typed}`, {
+    hint: meant === undefined ? "See `lading --help` and `lading <command> --help`" : `Did you mean ${meant}?`,
+  });
+}

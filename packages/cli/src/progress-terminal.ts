@@ -1,0 +1,135 @@
+import { label, reuseText } from "./progress-plain.ts";
+import type { Progress, ProgressEvent, ProgressStream } from "./progress.ts";
+import { formatSize, formatTime } from "./quantity.ts";
+import { columns, fit, pad, printable, type Style } from "./terminal.ts";
+
+interface Row {
+  readonly name: string;
+  /** Not known in advance for what is written. */
+  readonly total: number | undefined;
+  done: number;
+  /** Set when there is nothing more to wait for. */
+  outcome?: string;
+}
+
+const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const frameTime = 80;
+
+/**
+ * One row for each layer and output, redrawn in place. Nothing is drawn for work that is over
+ * within the first moments, each redraw is a single write, and `end` takes all rows away: what
+ * stays on the screen is what the command prints afterwards.
+ */
+export class TerminalProgress implements Progress {
+  readonly #stream: ProgressStream;
+  readonly #style: Style;
+  readonly #rows = new Map<string, Row>();
+  readonly #timer: NodeJS.Timeout;
+  #drawn = 0;
+  #frame = 0;
+
+  constructor(stream: ProgressStream, style: Style) {
+    this.#stream = stream;
+    this.#style = style;
+    this.#timer = setInterval(() => this.draw(), frameTime).unref();
+  }
+
+  event(event: ProgressEvent): void {
+    switch (event.type) {
+      case "layer-start":
+        this.#start(event.id, label(event.name, event.platforms), event.size);
+        break;
+      case "layer-progress":
+        this.#advance(event.id, event.done);
+        break;
+      case "layer-done":
+        this.#finish(event.id, `${formatSize(event.size)}  ${reuseText(event.reuse)}  ${formatTime(event.ms)}`);
+        break;
+      case "write-start":
+        this.#start(event.place, `writing ${event.place}`);
+        break;
+      case "write-progress":
+        this.#advance(event.place, event.done);
+        break;
+      case "write-done":
+        this.#finish(
+          event.place,
+          event.unchanged ? "up to date" : `${formatSize(event.size)}  ${formatTime(event.ms)}`,
+        );
+        break;
+      case "warning":
+        this.#above(`${this.#style.yellow("warning:")} ${printable(event.message)}`);
+        break;
+      case "base":
+      case "image":
+        break;
+    }
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#stream.write(this.#erasure());
+    this.#drawn = 0;
+    this.#rows.clear();
+  }
+
+  /** Draws the current state; called by the clock. */
+  draw(): void {
+    this.#frame = (this.#frame + 1) % frames.length;
+    const lines = this.#lines();
+    // One write: the terminal never shows a half-drawn screen, and the cursor stays out of sight.
+    this.#stream.write(`\x1b[?25l${this.#erasure()}${lines.map((line) => `${line}\n`).join("")}\x1b[?25h`);
+    this.#drawn = lines.length;
+  }
+
+  #start(id: string, name: string, total?: number): void {
+    this.#rows.set(id, { name: printable(name), total, done: 0 });
+  }
+
+  #advance(id: string, done: number): void {
+    const row = this.#rows.get(id);
+    if (row !== undefined) row.done = done;
+  }
+
+  #finish(id: string, outcome: string): void {
+    const row = this.#rows.get(id);
+    if (row !== undefined) row.outcome = outcome;
+  }
+
+  // A line that stays, above the rows.
+  #above(text: string): void {
+    this.#stream.write(`${this.#erasure()}${text}\n`);
+    this.#drawn = 0;
+  }
+
+  // Running rows are what matters when there are more than fit; the last column stays free, or the
+  // terminal would wrap.
+  #lines(): string[] {
+    const width = Math.max(20, (this.#stream.columns ?? 80) - 1);
+    const room = Math.max(1, (this.#stream.rows ?? 24) - 2);
+    const all = [...this.#rows.values()];
+    const running = all.filter((row) => row.outcome === undefined);
+    const shown = all.length <= room ? all : running.slice(0, room);
+    const names = Math.min(Math.max(8, ...shown.map((row) => columns(row.name))), Math.floor(width / 2));
+    return shown.map((row) => this.#line(row, names, width));
+  }
+
+  #line(row: Row, names: number, width: number): string {
+    const { green, cyan, dim } = this.#style;
+    const name = pad(fit(row.name, names), names);
+    if (row.outcome !== undefined) return `${green("✔")} ${name}  ${dim(fit(row.outcome, width - names - 4))}`;
+
+    const spinner = cyan(frames[this.#frame] ?? "");
+    if (row.total === undefined) return `${spinner} ${name}  ${fit(formatSize(row.done), width - names - 4)}`;
+    const amount = `${formatSize(row.done)} / ${formatSize(row.total)}`.padStart(19);
+    const barWidth = Math.min(32, width - names - columns(amount) - 6);
+    if (barWidth < 5) return `${spinner} ${name}  ${fit(amount.trim(), width - names - 4)}`;
+    const share = row.total === 0 ? 0 : Math.min(1, row.done / row.total);
+    const filled = Math.round(share * barWidth);
+    return `${spinner} ${name}  ${cyan("━".repeat(filled))}${dim("━".repeat(barWidth - filled))}  ${amount}`;
+  }
+
+  #erasure(): string {
+    return this.#drawn === 0 ? "" : `\x1b[${this.#drawn}A\r\x1b[J`;
+  }
+}

@@ -1,0 +1,153 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createProgress, type ProgressStream } from "./progress.ts";
+import { TerminalProgress } from "./progress-terminal.ts";
+import { columns, styleFor } from "./terminal.ts";
+
+class Screen implements ProgressStream {
+  readonly isTTY: boolean;
+  readonly columns: number;
+  readonly rows: number;
+  readonly writes: string[] = [];
+
+  constructor(isTTY = true, width = 60, rows = 10) {
+    this.isTTY = isTTY;
+    this.columns = width;
+    this.rows = rows;
+  }
+
+  write(text: string): void {
+    this.writes.push(text);
+  }
+
+  /** What a terminal shows after all writes: cursor up, clear to the end and line ends understood. */
+  lines(): string[] {
+    const shown: string[] = [""];
+    for (const token of this.writes.join("").match(/\x1b\[[0-9;?]*[A-Za-z]|[\s\S]/g) ?? []) {
+      const up = /^\x1b\[(\d+)A$/.exec(token);
+      if (up !== null) shown.splice(shown.length - 1 - Number(up[1]));
+      else if (token === "\n") shown.push("");
+      else if (!token.startsWith("\x1b") && token !== "\r") shown[shown.length - 1] = `${shown.at(-1)}${token}`;
+      if (up !== null) shown.push("");
+    }
+    return shown;
+  }
+}
+
+const layer = (id: string, name: string, size = 1000): Parameters<ReturnType<typeof createProgress>["event"]>[0] => ({
+  type: "layer-start",
+  id,
+  name,
+  platforms: ["linux/amd64", "linux/arm64"],
+  entries: 2,
+  size,
+});
+const done = { type: "layer-done", reuse: "none", digest: "sha256:0", diffId: "sha256:1", size: 400, ms: 12 } as const;
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test("a terminal shows a row for each layer, redrawn in place", () => {
+  const screen = new Screen();
+  const progress = new TerminalProgress(screen, styleFor(screen, { NO_COLOR: "1" }));
+  progress.event(layer("1", "dependencies"));
+  progress.event(layer("2", "app", 2_000_000));
+  progress.event({ type: "layer-progress", id: "2", done: 1_000_000 });
+  progress.draw();
+  progress.event({ ...done, id: "1" });
+  progress.draw();
+  expect(screen.lines()).toEqual([
+    "✔ dependencies  400 B  packed  12 ms",
+    "⠹ app           ━━━━━━━━━━━━━━━━━━━━━━      1.0 MB / 2.0 MB",
+    "",
+  ]);
+  progress.end();
+  expect(screen.lines()).toEqual([""]);
+});
+
+test("each redraw is one write, and no row is wider than the terminal", () => {
+  const screen = new Screen(true, 30);
+  const progress = new TerminalProgress(screen, styleFor(screen, {}));
+  progress.event(layer("1", "a layer with a very long name, 日本語 included"));
+  vi.advanceTimersByTime(80 * 3);
+  expect(screen.writes).toHaveLength(3);
+  for (const line of screen.lines()) expect(columns(line)).toBeLessThan(30);
+  progress.end();
+});
+
+test("work that is over at once draws nothing", () => {
+  const screen = new Screen();
+  const progress = createProgress("auto", { stream: screen, env: {} });
+  progress.event(layer("1", "app"));
+  progress.event({ ...done, id: "1" });
+  progress.end();
+  expect(screen.lines()).toEqual([""]);
+});
+
+test("more layers than rows: what is running is shown", () => {
+  const screen = new Screen(true, 60, 5);
+  const progress = new TerminalProgress(screen, styleFor(screen, { NO_COLOR: "1" }));
+  for (let at = 0; at < 8; at++) progress.event(layer(`${at}`, `layer ${at}`));
+  for (let at = 0; at < 6; at++) progress.event({ ...done, id: `${at}` });
+  progress.draw();
+  expect(screen.lines().map((line) => line.slice(2, 9))).toEqual(["layer 6", "layer 7", ""]);
+  progress.end();
+});
+
+test("a warning stays above the rows", () => {
+  const screen = new Screen();
+  const progress = new TerminalProgress(screen, styleFor(screen, { NO_COLOR: "1" }));
+  progress.event(layer("1", "app"));
+  progress.draw();
+  progress.event({ type: "warning", message: "a\x1bb" });
+  progress.draw();
+  expect(screen.lines()[0]).toBe("warning: a\\x1bb");
+  progress.end();
+  expect(screen.lines()).toEqual(["warning: a\\x1bb", ""]);
+});
+
+test("a log gets a line for each thing done, without control sequences", () => {
+  const screen = new Screen(false);
+  const progress = createProgress(undefined, { stream: screen, env: {} });
+  progress.event({ type: "base", place: "oci:base", platform: "linux/amd64", digest: "sha256:b" });
+  progress.event(layer("1", "app", 1234));
+  progress.event({ ...done, id: "1", reuse: "stat" });
+  progress.event({ type: "image", platform: "linux/amd64", digest: "sha256:i" });
+  progress.event({ type: "write-start", place: "oci-archive:a.tar" });
+  progress.event({ type: "write-done", place: "oci-archive:a.tar", size: 2000, unchanged: false, ms: 3 });
+  progress.event({ type: "write-done", place: "oci-archive:b.tar", size: 2000, unchanged: true, ms: 3 });
+  progress.end();
+  expect(screen.writes.join("")).toBe(`\
+base oci:base for linux/amd64: sha256:b
+layer app: 2 entries, 1.2 kB -> 400 B, unchanged in 12 ms
+image linux/amd64: sha256:i
+wrote oci-archive:a.tar: 2.0 kB in 3 ms
+oci-archive:b.tar is up to date
+`);
+});
+
+test("a log that is watched sees that a long layer is still being packed", () => {
+  const screen = new Screen(false);
+  const progress = createProgress("plain", { stream: screen, env: {} });
+  progress.event(layer("1", "app", 1000));
+  progress.event({ type: "layer-progress", id: "1", done: 100 });
+  vi.advanceTimersByTime(5000);
+  progress.event({ type: "layer-progress", id: "1", done: 500 });
+  progress.event({ type: "layer-progress", id: "1", done: 600 });
+  expect(screen.writes).toEqual(["layer app: 500 B of 1.0 kB (50 %)\n"]);
+});
+
+test("json is one object a line, and none is silent", () => {
+  const screen = new Screen(false);
+  createProgress("json", { stream: screen }).event({ type: "warning", message: "x" });
+  createProgress("none", { stream: screen }).event({ type: "warning", message: "x" });
+  expect(screen.writes).toEqual(['{"type":"warning","message":"x"}\n']);
+});
+
+test("CI logs get lines even where they look like terminals", () => {
+  const screen = new Screen(true);
+  createProgress("auto", { stream: screen, env: { CI: "true", NO_COLOR: "1" } }).event({
+    type: "warning",
+    message: "x",
+  });
+  expect(screen.writes).toEqual(["warning: x\n"]);
+});

@@ -1,0 +1,60 @@
+import type { BuildEvent } from "@lading/builder";
+import { JsonProgress } from "./progress-json.ts";
+import { PlainProgress } from "./progress-plain.ts";
+import { TerminalProgress } from "./progress-terminal.ts";
+import { styleFor } from "./terminal.ts";
+
+/** What a command tells while it works: the builder's events, and writing to a place. */
+export type ProgressEvent =
+  | BuildEvent
+  | { readonly type: "write-start"; readonly place: string }
+  | { readonly type: "write-progress"; readonly place: string; readonly done: number }
+  | {
+      readonly type: "write-done";
+      readonly place: string;
+      readonly size: number;
+      readonly unchanged: boolean;
+      readonly ms: number;
+    };
+
+/** Shows events to a person or a program; after `end` nothing transient is left on the screen. */
+export interface Progress {
+  event(event: ProgressEvent): void;
+  end(): void;
+}
+
+/** The part of a terminal, pipe or file that progress needs. */
+export interface ProgressStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+/** `mode` is what `--progress` says; "auto" draws on terminals and writes lines elsewhere, CI logs above all. */
+export function createProgress(
+  mode: string | undefined,
+  {
+    stream = process.stderr,
+    env = process.env,
+    quiet = false,
+  }: { stream?: ProgressStream; env?: NodeJS.ProcessEnv; quiet?: boolean } = {},
+): Progress {
+  switch (mode ?? "auto") {
+    case "tty":
+      return new TerminalProgress(stream, styleFor(stream, env));
+    case "plain":
+      return new PlainProgress(stream, styleFor(stream, env));
+    case "json":
+      return new JsonProgress(stream);
+    case "none":
+      return silent;
+    default:
+      if (quiet) return silent;
+      return stream.isTTY === true && env["TERM"] !== "dumb" && (env["CI"] ?? "") === ""
+        ? new TerminalProgress(stream, styleFor(stream, env))
+        : new PlainProgress(stream, styleFor(stream, env));
+  }
+}
+
+const silent: Progress = { event: () => undefined, end: () => undefined };

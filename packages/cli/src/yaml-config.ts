@@ -1,0 +1,101 @@
+import type { BuildSpec } from "@lading/builder";
+import { type Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { ConfigError, type ConfigIssue, type SourceLocation } from "./config-error.ts";
+import { parseConfigValue } from "./config-issues.ts";
+
+/** Parses lading.yaml. Every issue says where it is. Throws ConfigError. */
+export async function parseYamlConfig(text: string, file: string): Promise<BuildSpec> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+  const where = (start: number, end: number): SourceLocation => locate(text, lines, file, start, end);
+
+  if (document.errors.length > 0)
+    throw new ConfigError(
+      document.errors.map(({ code, message, pos: [start, end] }) => {
+        // The parser points at a key's first letter only.
+        const word = code === "DUPLICATE_KEY" ? (/^[\w.$-]+/.exec(text.slice(start))?.[0].length ?? 1) : end - start;
+        return yamlIssue(code, message, where(start, start + word));
+      }),
+    );
+  if (document.contents === null) throw new ConfigError([{ message: `Cannot read "${file}": it is empty` }]);
+
+  let value: unknown;
+  try {
+    // Limits what aliases may blow up to ("billion laughs").
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw new ConfigError(
+      [{ message: `Cannot read "${file}": ${error instanceof Error ? error.message : String(error)}` }],
+      {
+        cause: error,
+      },
+    );
+  }
+  return await parseConfigValue(value, file, {
+    locate: (path, key) => {
+      const range = rangeOf(document, path, key);
+      return range === undefined ? undefined : where(...range);
+    },
+  });
+}
+
+function yamlIssue(code: string, message: string, location: SourceLocation): ConfigIssue {
+  switch (code) {
+    case "DUPLICATE_KEY":
+      return { message: "This key is written twice in one mapping", location };
+    case "TAB_AS_INDENT":
+      return { message: "Tabs cannot indent YAML: use spaces", location };
+    default:
+      return { message: `Not valid YAML: ${message}`, location };
+  }
+}
+
+// The key when `key` is given, else the value; where a path leads into an alias or a merge, the
+// nearest thing that stands in the file.
+function rangeOf(
+  document: Document,
+  path: readonly PropertyKey[],
+  key: string | undefined,
+): [number, number] | undefined {
+  let node: unknown = document.contents;
+  let range = nodeRange(node);
+  for (const step of path) {
+    if (isAlias(node)) node = node.resolve(document);
+    const pair = isMap(node) ? node.items.find((item) => isScalar(item.key) && item.key.value === step) : undefined;
+    if (isPair(pair)) {
+      node = pair.value;
+      range = nodeRange(node) ?? nodeRange(pair.key) ?? range;
+    } else if (isSeq(node) && typeof step === "number") {
+      node = node.items[step];
+      range = nodeRange(node) ?? range;
+    } else return range;
+  }
+  if (isAlias(node)) node = node.resolve(document);
+  if (key === undefined || !isMap(node)) return range;
+  const pair = node.items.find((item) => isScalar(item.key) && item.key.value === key);
+  return nodeRange(pair?.key) ?? range;
+}
+
+function nodeRange(node: unknown): [number, number] | undefined {
+  const range = isNode(node) ? node.range : undefined;
+  return range === null || range === undefined ? undefined : [range[0], range[1]];
+}
+
+function isNode(node: unknown): node is Node {
+  return isScalar(node) || isMap(node) || isSeq(node) || isAlias(node);
+}
+
+function locate(text: string, lines: LineCounter, file: string, start: number, end: number): SourceLocation {
+  // An error at the very end stands on the last line that has text.
+  const at = Math.min(start, text.trimEnd().length);
+  const { line, col } = lines.linePos(at);
+  const all = text.split(/\r?\n/);
+  const own = all[line - 1] ?? "";
+  const before = all[line - 2];
+  const context = [
+    ...(before === undefined || before.trim() === "" ? [] : [{ number: line - 1, text: before.replaceAll("\t", " ") }]),
+    { number: line, text: own.replaceAll("\t", " ") },
+  ];
+  const length = Math.max(1, Math.min(end - start, own.trimEnd().length - (col - 1)));
+  return { file, line, column: col, length, context };
+}
