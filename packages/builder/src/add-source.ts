@@ -1,4 +1,5 @@
 import { lstatSync, type Stats } from "node:fs";
+import { openArchive } from "./archive.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Collected } from "./collected.ts";
 import { type Context, diskPath, join, type Located, readLink, unreadable } from "./context.ts";
@@ -9,6 +10,7 @@ import { normalizePattern } from "./ignore.ts";
 import type { ListedEntry } from "./listing.ts";
 import { Matcher } from "./patterns.ts";
 import type { AddSpec, LayerSpec } from "./spec.ts";
+import { addArchive } from "./unpack.ts";
 import { type Filter, special, walk } from "./walk.ts";
 
 export type AddSource = Extract<AddSpec, { src: unknown }>;
@@ -17,9 +19,12 @@ export interface SourceOptions {
   readonly context: Context;
   readonly ignore: Matcher | undefined;
   readonly attributes: Attributes;
+  readonly unpack: boolean;
   readonly onWarning: (message: string) => void;
   readonly signal: AbortSignal | undefined;
   readonly into: Collected;
+  /** Folder for what compressed archives hold. */
+  readonly temporary: string;
 }
 
 /**
@@ -30,7 +35,7 @@ export interface SourceOptions {
  * A source that is a symlink is followed when it leads to something in the context, and else kept as it is, with a
  * warning. Symlinks below a folder or matched by a glob are never followed.
  *
- * `include` and `exclude` see paths below the folder; for a source that is a file, its name.
+ * `include` and `exclude` see paths below the folder or in the archive; for a source that is a file, its name.
  */
 export async function addSource(
   add: AddSource,
@@ -92,6 +97,11 @@ async function addLocated(
   const { ignore, context } = options;
   if (stat.isDirectory()) return addFolder(located, destination, own, options);
   if (ignore?.matches(path) === true) return 0;
+  if (stat.isFile() && options.unpack) {
+    const { temporary, signal, attributes, into } = options;
+    const archive = await openArchive(context.disk(path), { name: path, stat, temporary, signal });
+    return addArchive(archive, path, destination.path, own, attributes, into);
+  }
   if (own.some(({ matcher, keep }) => matcher.matches(name) !== keep)) return 0;
   if (!stat.isFile() && !stat.isSymbolicLink()) throw special(path, stat);
   const image = destination.folder ? join(destination.path, name) : destination.path;

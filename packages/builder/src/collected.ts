@@ -14,7 +14,7 @@ export class Collected {
   }
 
   /** Adds a file from disk. `name` is the source's; `identity` is set when it may have other names in the layer. */
-  addFile(entry: ListedEntry, name: string, identity: string | number | undefined): void {
+  addFile(entry: ListedEntry, name: string, identity: unknown): void {
     this.#entries.push(entry);
     if (identity !== undefined) this.#hardlinks.note(entry, identity);
     if (maySecret(name)) this.#suspects.push(entry);

@@ -6,11 +6,11 @@ import type { ListedEntry, Owner } from "./listing.ts";
  * store has other names elsewhere), so that noting one must cost next to nothing.
  */
 export class Hardlinks {
-  readonly #groups = new Map<string | number, ListedEntry | ListedEntry[]>();
+  readonly #groups = new Map<unknown, ListedEntry | ListedEntry[]>();
   readonly #shared: ListedEntry[][] = [];
 
-  /** Notes a file; `identity` is what its names have in common. */
-  note(entry: ListedEntry, identity: string | number): void {
+  /** Notes a file; `identity` is what its names have in common, by ===. */
+  note(entry: ListedEntry, identity: unknown): void {
     const before = this.#groups.get(identity);
     if (before === undefined) this.#groups.set(identity, entry);
     else if (Array.isArray(before)) before.push(entry);

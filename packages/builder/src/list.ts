@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { formatPlatform, normalizePlatform, parsePlatform, type Platform } from "@lading/oci";
 import { type AddSource, addSource } from "./add-source.ts";
 import { type Attributes, attributesOf } from "./attributes.ts";
@@ -20,6 +21,8 @@ export interface ListOptions {
   readonly timestamp: number;
   /** Patterns of files that look like secrets and are meant: see `refuseSecrets`. */
   readonly allowSecrets?: readonly string[] | undefined;
+  /** Folder for what compressed archives hold, which has no name there and is gone with the process. Default: the system's. */
+  readonly temporary?: string | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -33,7 +36,15 @@ export interface ListOptions {
  * Throws BuildError SOURCE_MISSING, SOURCE_OUTSIDE, SOURCE_UNREADABLE, SOURCE_CHANGED, SECRET and SPEC.
  */
 export async function listLayer(layer: LayerSpec, options: ListOptions): Promise<ListedEntry[]> {
-  const { platform, timestamp, ignore, signal, onWarning = () => {}, allowSecrets = [] } = options;
+  const {
+    platform,
+    timestamp,
+    ignore,
+    signal,
+    onWarning = () => {},
+    allowSecrets = [],
+    temporary = tmpdir(),
+  } = options;
   if (!isFor(layer.platform, platform)) return [];
   const context = new Context(options.context);
   const into = new Collected();
@@ -42,7 +53,16 @@ export async function listLayer(layer: LayerSpec, options: ListOptions): Promise
     const attributes = attributesOf(layer, one, timestamp);
     if ("src" in one) {
       const sources = one.src.map((source) => expandTarget(source, platform));
-      await addSource(one, layer, sources, { context, ignore, attributes, onWarning, signal, into });
+      await addSource(one, layer, sources, {
+        context,
+        ignore,
+        attributes,
+        onWarning,
+        signal,
+        into,
+        temporary,
+        unpack: one.unpack === true,
+      });
     } else into.add(literalEntry(one, attributes));
   }
 
