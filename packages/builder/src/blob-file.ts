@@ -13,6 +13,7 @@ export class BlobFile implements Disposable {
   readonly path: string;
   #fd: number | undefined;
   #size = 0;
+  #committed = false;
 
   /** @param folder - Exists, and is on the file system of the final place. */
   constructor(folder: string) {
@@ -39,11 +40,12 @@ export class BlobFile implements Disposable {
       this.#close();
       renameSync(this.path, path);
     });
+    this.#committed = true;
   }
 
   /** Remove the file, unless it was committed. */
   [Symbol.dispose](): void {
-    if (this.#fd === undefined) return;
+    if (this.#committed) return;
     this.#close();
     rmSync(this.path, { force: true });
   }

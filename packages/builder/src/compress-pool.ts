@@ -121,7 +121,8 @@ export class CompressPool implements Compressor, AsyncDisposable {
   }
 
   #spawn(memory: SlotMemory): Worker {
-    const worker = new Worker(workerModule(), { workerData: memory, name: "lading compress" });
+    // Flags of the process are not for it: with --input-type, for one, no thread starts.
+    const worker = new Worker(workerModule(), { workerData: memory, execArgv: [], name: "lading compress" });
     this.#exits.push(
       new Promise((resolve) => {
         worker.once("exit", (code) => {

@@ -83,7 +83,8 @@ export class LayerCache {
     const path = this.store.path(descriptor.digest);
     const blob = statSync(path, { throwIfNoEntry: false });
     if (blob?.isFile() !== true || blob.size !== descriptor.size) return undefined;
-    if (Date.now() - blob.mtimeMs > TOUCH_AFTER_MS) touch(path, this.#path(kind, key));
+    // A layer of the same shape is a hint, not a use.
+    if (kind !== "shape" && Date.now() - blob.mtimeMs > TOUCH_AFTER_MS) touch(path);
     return { descriptor, diffId, unpackedSize };
   }
 
@@ -143,13 +144,11 @@ function parsed(text: Uint8Array): unknown {
 }
 
 /** Mark as used; somebody else may just have pruned it, or own it. */
-function touch(...paths: readonly string[]): void {
-  for (const path of paths) {
-    try {
-      const now = new Date();
-      utimesSync(path, now, now);
-    } catch {
-      continue;
-    }
+function touch(path: string): void {
+  try {
+    const now = new Date();
+    utimesSync(path, now, now);
+  } catch {
+    // Then it is pruned a little sooner.
   }
 }
