@@ -80,10 +80,11 @@ async function* chunksOf(tar: AsyncIterable<unknown>): AsyncGenerator<Uint8Array
 }
 
 async function fill(tar: Pack, members: Iterable<NewMember>, options: Options): Promise<void> {
-  for (const { path, size, open: openBytes } of members) {
+  for (const member of members) {
     options.signal?.throwIfAborted();
+    const { path, size } = member;
     const entry = tar.entry({ name: path, size, type: "file", mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) });
-    await pipeline(openBytes(options), entry);
+    await pipeline(member.open(options), entry);
   }
   tar.finalize();
 }

@@ -128,7 +128,7 @@ async function* readMembers(handle: FileHandle, file: string, options: Options):
     if ("xLK".includes(header.typeflag)) {
       if (size > maxPaxSize)
         throw new OciError("LIMIT_EXCEEDED", `Cannot read ${file}: an extension header of ${size} bytes`);
-      extensions = { ...extensions, ...readExtension(header.typeflag, await window.read(start, size), file) };
+      Object.assign(extensions, readExtension(header.typeflag, await window.read(start, size), file));
       continue;
     }
     // Global records (git archive's comment) say nothing about a member here.

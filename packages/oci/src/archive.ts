@@ -26,9 +26,12 @@ export class OciArchive implements Source {
     const document = async (name: string): Promise<Uint8Array> => {
       const member = archive.regular(name);
       if (member !== undefined) return archive.document(member, options);
-      throw new OciError("INVALID_ARCHIVE", `Cannot read ${file} as an OCI archive: it has no ${name}`, {
-        ...(archive.has("manifest.json") ? { hint: `It looks like docker save's: docker-archive:${file}` } : {}),
-      });
+      const hint = archive.has("manifest.json") ? `It looks like docker save's: docker-archive:${file}` : undefined;
+      throw new OciError(
+        "INVALID_ARCHIVE",
+        `Cannot read ${file} as an OCI archive: it has no ${name}`,
+        hint === undefined ? {} : { hint },
+      );
     };
     parseLayoutMarker(await document("oci-layout"), `oci-layout in ${file}`);
     return new OciArchive(archive, LayoutIndex.parse(await document("index.json"), `index.json in ${file}`));

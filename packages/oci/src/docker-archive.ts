@@ -37,10 +37,14 @@ export class DockerArchive implements Source {
   static async open(file: string, options: Options = {}): Promise<DockerArchive> {
     const archive = await ArchiveIndex.open(file, options);
     const member = archive.regular("manifest.json");
-    if (member === undefined)
-      throw new OciError("INVALID_ARCHIVE", `Cannot read ${file} as a docker-archive: it has no manifest.json`, {
-        ...(archive.has("index.json") ? { hint: `It looks like an OCI archive: oci-archive:${file}` } : {}),
-      });
+    if (member === undefined) {
+      const hint = archive.has("index.json") ? `It looks like an OCI archive: oci-archive:${file}` : undefined;
+      throw new OciError(
+        "INVALID_ARCHIVE",
+        `Cannot read ${file} as a docker-archive: it has no manifest.json`,
+        hint === undefined ? {} : { hint },
+      );
+    }
     const entries = parseDockerArchive(await archive.document(member, options), `manifest.json in ${file}`);
     return new DockerArchive(archive, entries);
   }

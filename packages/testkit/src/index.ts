@@ -1,1 +1,6 @@
 export { cases } from "./cases.ts";
+export { temporaryFolder } from "./folder.ts";
+export { randomImage, type RandomImage, type RandomImageOptions } from "./random-image.ts";
+export { schemaErrors, type SpecDocument } from "./schemas.ts";
+export { type MakeStore, storeSuite, type StoreSuiteOptions, type StoreUnderTest } from "./store-suite.ts";
+export { validateImage } from "./validate-image.ts";
