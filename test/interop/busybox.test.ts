@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { installed, isRoot, run } from "./command.ts";
 import { layerFiles } from "./documents.ts";
-import { temporaryFolder } from "./folder.ts";
+import { temporaryFolder } from "@lading/testkit";
 import { lading, writeFiles } from "./lading.ts";
 import { startPodman } from "./podman.ts";
 import { readTree } from "./tree.ts";

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { attempt, run } from "./command.ts";
-import { temporaryFolder } from "./folder.ts";
+import { temporaryFolder } from "@lading/testkit";
 
 export interface Containerd extends AsyncDisposable {
   /** Run `ctr …` against a containerd of its own. */

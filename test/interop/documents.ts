@@ -1,10 +1,11 @@
+import type { SpecDocument } from "@lading/testkit";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 
 /** A JSON document of an OCI layout, read without any code of ours. */
 export interface Document {
-  readonly kind: "image-layout" | "image-index" | "image-manifest" | "config";
+  readonly kind: SpecDocument;
   readonly json: unknown;
 }
 
@@ -16,8 +17,8 @@ const manifest = z.object({ config: descriptor, layers: z.array(descriptor) });
 export async function readDocuments(layout: string): Promise<readonly Document[]> {
   const top = await readJson(join(layout, "index.json"));
   return [
-    { kind: "image-layout", json: await readJson(join(layout, "oci-layout")) },
-    { kind: "image-index", json: top },
+    { kind: "layout", json: await readJson(join(layout, "oci-layout")) },
+    { kind: "index", json: top },
     ...(await below(layout, top)),
   ];
 }
@@ -25,7 +26,7 @@ export async function readDocuments(layout: string): Promise<readonly Document[]
 /** Files of the layers of the only image, the lowest first. */
 export async function layerFiles(layout: string): Promise<readonly string[]> {
   const documents = await readDocuments(layout);
-  const manifests = documents.filter(({ kind }) => kind === "image-manifest");
+  const manifests = documents.filter(({ kind }) => kind === "manifest");
   return manifests.flatMap(({ json }) => manifest.parse(json).layers.map(({ digest }) => blobPath(layout, digest)));
 }
 
@@ -34,10 +35,10 @@ async function below(layout: string, parent: unknown): Promise<readonly Document
   for (const { mediaType, digest } of index.parse(parent).manifests) {
     const json = await readJson(blobPath(layout, digest));
     if (mediaType === "application/vnd.oci.image.index.v1+json")
-      documents.push({ kind: "image-index", json }, ...(await below(layout, json)));
+      documents.push({ kind: "index", json }, ...(await below(layout, json)));
     else {
       const config = await readJson(blobPath(layout, manifest.parse(json).config.digest));
-      documents.push({ kind: "image-manifest", json }, { kind: "config", json: config });
+      documents.push({ kind: "manifest", json }, { kind: "config", json: config });
     }
   }
   return documents;

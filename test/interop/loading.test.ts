@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { installed, isRoot, run } from "./command.ts";
 import { startContainerd } from "./containerd.ts";
-import { temporaryFolder } from "./folder.ts";
+import { temporaryFolder } from "@lading/testkit";
 import { lading, writeFiles } from "./lading.ts";
 import { startPodman } from "./podman.ts";
 

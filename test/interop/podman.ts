@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run, type RunOptions } from "./command.ts";
-import { temporaryFolder } from "./folder.ts";
+import { temporaryFolder } from "@lading/testkit";
 
 export interface Podman extends AsyncDisposable {
   /** Run `podman …` on a store of its own. */

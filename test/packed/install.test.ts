@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as z from "zod";
 import { run } from "../interop/command.ts";
-import { temporaryFolder } from "../interop/folder.ts";
+import { temporaryFolder } from "@lading/testkit";
 import { writeFiles } from "../interop/lading.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));

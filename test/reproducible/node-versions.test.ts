@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as z from "zod";
 import { run } from "../interop/command.ts";
-import { temporaryFolder } from "../interop/folder.ts";
+import { temporaryFolder } from "@lading/testkit";
 import { writeFiles } from "../interop/lading.ts";
 
 const command = fileURLToPath(new URL("../../packages/cli/bin/lading.js", import.meta.url));
