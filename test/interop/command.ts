@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
-import { buffer, text } from "node:stream/consumers";
+import { text } from "node:stream/consumers";
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -11,10 +11,6 @@ export interface RunOptions {
 
 /** What a command wrote to stdout; a failing one throws, and the error quotes its stderr. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  return (await runBytes(command, args, options)).toString("utf8");
-}
-
-export async function runBytes(command: string, args: readonly string[], options: RunOptions = {}): Promise<Buffer> {
   const { status, stdout, stderr } = await attempt(command, args, options);
   if (status !== 0)
     throw new Error(`Cannot run ${[command, ...args].join(" ")}: exit code ${status}: ${stderr.trim()}`);
@@ -26,7 +22,7 @@ export async function attempt(
   command: string,
   args: readonly string[],
   { cwd, env, input }: RunOptions = {},
-): Promise<{ readonly status: number | null; readonly stdout: Buffer; readonly stderr: string }> {
+): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: "pipe" });
   child.stdin.on("error", () => undefined); // a command need not read what it is given
   child.stdin.end(input);
@@ -34,7 +30,7 @@ export async function attempt(
     child.once("error", reject);
     child.once("close", resolve);
   });
-  const [stdout, stderr, status] = await Promise.all([buffer(child.stdout), text(child.stderr), exit]);
+  const [stdout, stderr, status] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
   return { status, stdout, stderr };
 }
 
