@@ -31,7 +31,6 @@ export function attributesOf(layer: LayerSpec, add: AddSpec, timestamp: number):
   const owner = add.owner ?? layer.owner;
   const time = add.mtime ?? layer.mtime;
   const archive = "unpack" in add && add.unpack === true;
-  const asIs: ModeRule = (source) => source;
   return {
     fileMode: parseMode(mode, archive ? asIs : defaultFileMode, "file"),
     directoryMode: parseMode(dirMode, archive ? asIs : defaultDirectoryMode, "directory"),
@@ -47,6 +46,7 @@ export function attributesOf(layer: LayerSpec, add: AddSpec, timestamp: number):
   };
 }
 
+const asIs: ModeRule = (source) => source;
 const root: Owner = { uid: 0, gid: 0 };
 
 /** Reads "user[:group]". A number alone is the group too, as docker has it. */

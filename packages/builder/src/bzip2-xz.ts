@@ -12,13 +12,13 @@ export async function* bunzip2(bytes: Bytes): Bytes {
   // as an event.
   const stream = unbzip2();
   const ready: Uint8Array[] = [];
-  let failure: unknown;
+  let failure: Error | undefined;
   stream.on("data", (chunk: Uint8Array) => ready.push(chunk));
-  stream.on("error", (error: unknown) => (failure ??= error));
+  stream.on("error", (error: Error) => (failure ??= error));
   const write = function* (end: () => void): Generator<Uint8Array> {
     end();
     yield* ready.splice(0);
-    if (failure !== undefined) throw failure instanceof Error ? failure : new Error(String(failure));
+    if (failure !== undefined) throw failure;
   };
   for await (const chunk of bytes) yield* write(() => stream.write(chunk));
   yield* write(() => stream.end());

@@ -157,7 +157,6 @@ function compile(text: string, source: string | undefined): Pattern {
       .join("");
     return { ...common, depth: undefined, matches: (path) => path.startsWith(prefix) };
   }
-  const flat = (token: Token): boolean => token.kind !== "any" && !(token.kind === "class" && token.slash);
   if (first?.kind === "any" && rest.every((token) => flat(token) && token.text !== "/")) {
     const name = regexp(rest);
     return { ...common, depth: undefined, matches: (_path, base) => name.test(base) };
@@ -256,22 +255,19 @@ function readClass(chars: readonly string[], start: number, bad: Bad): { token: 
 function regexp(tokens: readonly Token[]): RegExp {
   const last = tokens.length - 1;
   const text = tokens.map((token, index) => {
-    switch (token.kind) {
-      case "literal":
-        return escape(token.text);
-      case "star":
-        return "[^/]*";
-      case "one":
-        return "[^/]";
-      case "class":
-        return token.text;
-      case "any":
-        return index === last ? ".*" : "(?:.*/)?";
-    }
+    if (token.kind === "literal") return escape(token.text);
+    if (token.kind === "class") return token.text;
+    if (token.kind === "any") return index === last ? ".*" : "(?:.*/)?";
+    return token.kind === "star" ? "[^/]*" : "[^/]";
   });
   // v8 backtracks where Go does not: runs of stars are one star, and neighbouring `**` one `**`.
   const simple = text.filter((part, index) => !(part === text[index - 1] && /[*?]$/.test(part) && part.length > 1));
   return new RegExp(`^${simple.join("")}$`, "su");
+}
+
+/** Whether what it matches has no slash unless it is one. */
+function flat(token: Token): boolean {
+  return token.kind !== "any" && !(token.kind === "class" && token.slash);
 }
 
 /** One test a component, "any" from the first that may hold a slash. */

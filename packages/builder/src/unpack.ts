@@ -3,6 +3,7 @@ import type { Archive, ArchiveMember } from "./archive.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Collected } from "./collected.ts";
 import { join } from "./context.ts";
+import type { FileContent } from "./entry.ts";
 import { BuildError } from "./errors.ts";
 import type { ListedEntry } from "./listing.ts";
 import type { Filter } from "./walk.ts";
@@ -99,7 +100,7 @@ class Tree {
 
   /** Where a path comes to lie when symlinks among the folders before its last component are followed. */
   #place(path: string, member: string): string {
-    const todo = path.split("/").reverse();
+    const todo = path.split("/").toReversed();
     let here = "";
     for (let steps = 0, part = todo.pop(); part !== undefined; part = todo.pop()) {
       if (part === "" || part === ".") continue;
@@ -113,7 +114,7 @@ class Tree {
         // As many as the kernel follows (path_resolution(7)).
         if (++steps > 40) throw this.#refusal(member, "symlinks on its way lead round in circles");
         if (header.linkname.startsWith("/")) here = "";
-        todo.push(...header.linkname.split("/").reverse());
+        todo.push(...header.linkname.split("/").toReversed());
       } else if (header === undefined || header.type === "directory") here = next;
       else throw this.#refusal(member, `"${next}", which it lies in, is no folder`);
     }
@@ -175,23 +176,14 @@ function entryOf(
     explicit: true,
     ...xattrsOf(header, attributes),
   };
-  switch (header.type) {
-    case "file": {
-      const open = (): Bytes => archive.read(member);
-      const content = { kind: "member", archive: archive.digest, path: header.path, open } as const;
-      return { ...common, type: "file", size: header.size, content };
-    }
-    case "symlink":
-      return { ...common, type: "symlink", linkname: header.linkname };
-    case "char":
-    case "block":
-      return { ...common, type: header.type, devmajor: header.devmajor, devminor: header.devminor };
-    case "directory":
-    case "fifo":
-      return { ...common, type: header.type };
-    case "hardlink":
-      throw new TypeError(`Cannot make an entry of the hardlink ${JSON.stringify(header.path)}`);
-  }
+  const { type, devmajor, devminor } = header;
+  if (type === "symlink") return { ...common, type, linkname: header.linkname };
+  if (type === "char" || type === "block") return { ...common, type, devmajor, devminor };
+  if (type === "directory" || type === "fifo") return { ...common, type };
+  // The tree has put what a hardlink leads to in its place: what is left are files.
+  const open = (): Bytes => archive.read(member);
+  const content: FileContent = { kind: "member", archive: archive.digest, path: header.path, open };
+  return { ...common, type: "file", size: header.size, content };
 }
 
 function xattrsOf(header: TarHeader, attributes: Attributes): { xattrs?: ReadonlyMap<string, Uint8Array> } {
