@@ -2,6 +2,8 @@ import { mediaTypes } from "@lading/oci";
 import type { Compression, CompressionKind } from "./chunk-codec.ts";
 import { DEFAULT_GZIP_LEVEL } from "./deflate.ts";
 
+export type { Compression };
+
 /** The levels of each kind, and the one that its bare name means. */
 const levels: Readonly<Record<CompressionKind, { min: number; max: number; default: number }>> = {
   gzip: { min: 1, max: 9, default: DEFAULT_GZIP_LEVEL },

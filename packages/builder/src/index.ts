@@ -4,3 +4,6 @@ export type { ListedEntry, Owner } from "./listing.ts";
 export { type AddSpec, type BuildSpec, buildSpecSchema, type BuildSpecInput, type LayerSpec } from "./spec.ts";
 export type { BuildEvent, LayerReuse } from "./progress.ts";
 export type { BuildRequest, BuildResult, BuiltImage, BuiltLayer, LayerExplanation, LocatedBase } from "./result.ts";
+export { type Compression, formatCompression, parseCompression } from "./compression.ts";
+export { LayerCache } from "./layer-cache.ts";
+export type { CacheStats, PruneOptions, PruneResult } from "./cache-upkeep.ts";

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { cacheStats, clearCache, pruneCache } from "./cache-upkeep.ts";
+import { cacheStats } from "./cache-upkeep.ts";
 import { LayerCache } from "./layer-cache.ts";
 import { packLayer } from "./pack.ts";
 import { diskPlan, mixedBytes, packOptions, temporaryFolder } from "./pack.suite.ts";
@@ -226,14 +226,14 @@ test("prune removes what was not used lately, with its records, and then the old
   const [, second, third] = layers;
 
   const size = third?.descriptor.size ?? 0;
-  expect(pruneCache(folder, { maxAgeMs: Date.now() - 1_500_000 })).toEqual({ removed: 1, bytes: size });
+  expect(options.cache.prune({ maxAgeMs: Date.now() - 1_500_000 })).toEqual({ removed: 1, bytes: size });
   expect(cacheStats(folder)).toMatchObject({ blobs: 2, records: 6 });
 
-  expect(pruneCache(folder, { maxBytes: size })).toEqual({ removed: 1, bytes: size });
+  expect(options.cache.prune({ maxBytes: size })).toEqual({ removed: 1, bytes: size });
   expect(second && (await store.has(second.descriptor))).toBe(false);
   expect(third && (await store.has(third.descriptor))).toBe(true);
 
-  clearCache(folder);
+  options.cache.clear();
   expect(cacheStats(folder)).toEqual({ blobs: 0, bytes: 0, records: 0, temporaryBytes: 0 });
 });
 
@@ -246,5 +246,5 @@ test("using a layer counts as use for pruning", async () => {
 
   await packLayer(plan, options);
 
-  expect(pruneCache(options.cache.folder, { maxAgeMs: 3_600_000 }).removed).toBe(0);
+  expect(options.cache.prune({ maxAgeMs: 3_600_000 }).removed).toBe(0);
 });

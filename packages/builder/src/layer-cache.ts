@@ -4,6 +4,14 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } fr
 import { join } from "node:path";
 import * as z from "zod";
 import { attempt, BlobFile, isAbandoned, replaceFile } from "./blob-file.ts";
+import {
+  type CacheStats,
+  cacheStats,
+  clearCache,
+  pruneCache,
+  type PruneOptions,
+  type PruneResult,
+} from "./cache-upkeep.ts";
 import type { CompressedLayer } from "./compress-layer.ts";
 
 /**
@@ -101,6 +109,21 @@ export class LayerCache {
 
   rememberListing(identity: string, listing: Uint8Array): void {
     replaceFile(this.#path("listing", identityKey(identity)), listing, this.#temporary);
+  }
+
+  /** What is in it. */
+  stats(): CacheStats {
+    return cacheStats(this.folder);
+  }
+
+  /** Remove what was not used lately; see pruneCache(). */
+  prune(options?: PruneOptions): PruneResult {
+    return pruneCache(this.folder, options);
+  }
+
+  /** Remove every layer and everything known of earlier builds. */
+  clear(): PruneResult {
+    return clearCache(this.folder);
   }
 
   get #temporary(): string {

@@ -102,16 +102,17 @@ test("files on disk come out as they went in", async () => {
   expect(readFileSync(join(target, "link"), "utf8")).toBe("small");
 });
 
+function member(size: number): LayerPlan {
+  const content = { kind: "member", archive: "a", path: "a: file", open } as const;
+  return { name: "unpacked", entries: [{ ...literal("file", "12345"), size, content }] };
+}
+
 async function* open(): AsyncGenerator<Uint8Array> {
   yield Buffer.from("12");
   yield Buffer.from("345");
 }
 
 test("a member of an archive is streamed into the layer, and must be as long as its header said", async () => {
-  const member = (size: number): LayerPlan => ({
-    name: "unpacked",
-    entries: [{ ...literal("file", "12345"), size, content: { kind: "member", archive: "a", path: "a: file", open } }],
-  });
   const same = await packLayer({ name: "same", entries: [literal("file", "12345")] }, await packOptions());
 
   expect((await packLayer(member(5), await packOptions())).diffId).toBe(same.diffId);
