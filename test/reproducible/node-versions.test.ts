@@ -1,16 +1,17 @@
+import { existsSync } from "node:fs";
 import { utimes } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as z from "zod";
-import { run } from "../interop/command.ts";
+import { isStrict, run } from "../interop/command.ts";
 import { temporaryFolder } from "@lading/testkit";
 import { writeFiles } from "../interop/lading.ts";
 
 const command = fileURLToPath(new URL("../../packages/cli/bin/lading.js", import.meta.url));
-const { resolve } = createRequire(import.meta.url);
-const nodes = [nodeAt("22"), process.execPath, nodeAt("26")];
+const nodes = [nodeAt("22"), process.execPath, nodeAt("26")].filter((node) => node !== undefined);
+const three = nodes.length === 3;
+if (isStrict && !three) throw new Error("Cannot find the other lines of Node: install with pnpm");
 
 const reportSchema = z.object({
   imageDigest: z.string(),
@@ -37,7 +38,7 @@ layers: [{ name: app, add: [{ src: app, dest: /app }] }]
 
 afterAll(() => folder[Symbol.asyncDispose]());
 
-test.each(["gzip", "gzip:9", "none"])(
+test.runIf(three).each(["gzip", "gzip:9", "none"])(
   "two builds on Node 22, 24 and 26 agree on every digest with %s",
   async (compression) => {
     const reports = [];
@@ -46,7 +47,7 @@ test.each(["gzip", "gzip:9", "none"])(
   },
 );
 
-test("builds on Node 22, 24 and 26 agree on every diffID with zstd", async () => {
+test.runIf(three)("builds on Node 22, 24 and 26 agree on every diffID with zstd", async () => {
   const reports = [];
   for (const node of nodes) reports.push(await build(node, "zstd"));
   const plain = await build(process.execPath, "none");
@@ -78,8 +79,9 @@ function diffIds({ images }: z.output<typeof reportSchema>): readonly string[] {
   return images.flatMap(({ layers }) => layers.map(({ diffId }) => diffId));
 }
 
-/** The program in the package that pins another release line of Node. */
-function nodeAt(major: string): string {
+/** The program in the package that pins another release line of Node; there is none for every platform. */
+function nodeAt(major: string): string | undefined {
   const name = `node-${major}-${process.platform}-${process.arch}`;
-  return join(dirname(resolve(`${name}/package.json`)), "bin/node");
+  const path = fileURLToPath(new URL(`../node_modules/${name}/bin/node`, import.meta.url));
+  return existsSync(path) ? path : undefined;
 }
