@@ -68,15 +68,17 @@ export function formatReference(reference: Reference): string {
   return `${reference.registry}/${reference.repository}${suffix(reference)}`;
 }
 
-/** The form people type: Docker Hub's registry and `library/` left out. Parses back to the same reference. */
+/**
+ * The form people type: Docker Hub's registry and `library/` left out. Parses back to the same
+ * reference, but for a repository of 64 hex digits, which is written as Docker writes it.
+ */
 export function familiarReference(reference: Reference): string {
   const { registry, repository } = reference;
   if (registry !== dockerHub) return formatReference(reference);
-  const short = repository.startsWith(official) ? repository.slice(official.length) : repository;
-  // A short name that would be read as another (library/a/b, library/<64 hex>) keeps its prefix.
-  const name = short.includes("/") && short !== repository ? repository : short;
-  const familiar = `${name}${suffix(reference)}`;
-  return /^[0-9a-f]{64}$/.test(familiar) ? formatReference(reference) : familiar;
+  const [first, name, ...more] = repository.split("/");
+  // library/a/b is no official image: shortened, it would be another.
+  const short = `${first}/` === official && more.length === 0 && name !== undefined ? name : repository;
+  return `${short}${suffix(reference)}`;
 }
 
 /** The reference with `:latest`, when it has neither tag nor digest. */

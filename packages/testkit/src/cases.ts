@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 
 const root = new URL("../../../../shared/cases/", import.meta.url);
 
@@ -17,3 +18,9 @@ export const cases: { path(name: string): string; json(name: string): unknown } 
 // The project's CI sets this: there, what is missing is a failure and not a gap.
 if (cases === undefined && process.env["LADING_TEST_STRICT"] === "1")
   throw new Error(`Cannot find the shared cases at ${fileURLToPath(root)}`);
+
+/** The `cases` of a file, parsed; none where `cases` is undefined. */
+export function casesIn<T>(name: string, schema: z.ZodType<T>): readonly T[] {
+  if (cases === undefined) return [];
+  return z.object({ cases: z.array(schema) }).parse(cases.json(name)).cases;
+}

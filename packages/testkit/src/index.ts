@@ -1,4 +1,4 @@
-export { cases } from "./cases.ts";
+export { cases, casesIn } from "./cases.ts";
 export { temporaryFolder } from "./folder.ts";
 export { randomImage, type RandomImage, type RandomImageOptions } from "./random-image.ts";
 export { schemaErrors, type SpecDocument } from "./schemas.ts";
