@@ -96,7 +96,7 @@ function expandTarget(source: string, platform: Platform | undefined): string {
 }
 
 /** Whether a `platform` filter admits the platform; without a variant it admits all of them. */
-function isFor(filter: readonly string[] | undefined, platform: Platform | undefined): boolean {
+export function isFor(filter: readonly string[] | undefined, platform: Platform | undefined): boolean {
   if (filter === undefined) return true;
   if (platform === undefined)
     throw new BuildError("SPEC", `Cannot choose what is only for ${filter.join(", ")} without a platform`);

@@ -1,4 +1,5 @@
-import type { Descriptor, Digest, Options, Platform, Source } from "@lading/oci";
+import type { Descriptor, Digest, ImageConfig, Options, Platform, Source } from "@lading/oci";
+import type { LayerPlan } from "./entry.ts";
 import type { BuildEvent, LayerReuse } from "./progress.ts";
 import type { BuildSpec } from "./spec.ts";
 
@@ -69,4 +70,23 @@ export interface BuildResult {
   readonly warnings: readonly string[];
   /** Milliseconds. */
   readonly timings: { readonly base: number; readonly list: number; readonly pack: number; readonly total: number };
+}
+
+/** What a build would do: nothing is packed or written for it, but sources and the base are looked at. */
+export interface BuildPlan {
+  readonly images: readonly PlannedImage[];
+  /** Of the index, when there are several images. */
+  readonly indexAnnotations: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+}
+
+export interface PlannedImage {
+  readonly platform: Platform;
+  /** Absent FROM scratch. `digest` is the manifest's. */
+  readonly base?: { readonly place: string; readonly digest: Digest; readonly layers: number };
+  /** What comes on top of the base; layers that several images share are the same objects. */
+  readonly layers: readonly LayerPlan[];
+  readonly config: Omit<ImageConfig, "rootfs">;
+  /** Of the manifest. */
+  readonly annotations: Readonly<Record<string, string>>;
 }

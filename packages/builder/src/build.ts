@@ -1,0 +1,167 @@
+import { availableParallelism } from "node:os";
+import {
+  firstOf,
+  formatPlatform,
+  type Image,
+  type Layer,
+  Limiter,
+  MemoryStore,
+  type Source,
+  writeImage,
+  writeIndex,
+} from "@lading/oci";
+import type { Base } from "./base.ts";
+import { baseLayers } from "./base-layers.ts";
+import { CompressPool } from "./compress-pool.ts";
+import { parseCompression } from "./compression.ts";
+import type { LayerPlan } from "./entry.ts";
+import { BuildError } from "./errors.ts";
+import { LayerCache } from "./layer-cache.ts";
+import { packLayer, type PackedLayer } from "./pack.ts";
+import { type Prepared, prepareBuild } from "./prepare.ts";
+import type { BuildPlan, BuildRequest, BuildResult, BuiltImage, BuiltLayer } from "./result.ts";
+
+/** What `build` would do. Reads the context's folders and the base, writes nothing but the base's index. Throws BuildError. */
+export async function planBuild(request: BuildRequest): Promise<BuildPlan> {
+  return (await prepareBuild(request)).plan;
+}
+
+/**
+ * Builds what `request.spec` describes: an image for each platform, and an index of them when there
+ * are several. Layers are packed into the cache; documents stay in memory until they are copied.
+ * Platforms share the layers that are equal. The result depends on the description, the sources and
+ * the base only. The first failure stops everything; it is thrown when nothing runs any more.
+ * Throws BuildError, OciError, or the signal's reason.
+ */
+export async function build(request: BuildRequest): Promise<BuildResult> {
+  const begun = performance.now();
+  const compression = readCompression(request.spec.compression);
+  const cache = await LayerCache.open(request.cacheDir);
+  const prepared = await prepareBuild(request);
+  const packing = performance.now();
+  const packed = await packLayers(request, prepared, cache, compression);
+  const pack = performance.now() - packing;
+
+  const memory = new MemoryStore();
+  const images = await writeImages(request, prepared, packed, memory, cache.store);
+  const [first] = images;
+  const descriptor =
+    images.length === 1 && first !== undefined
+      ? first.image.descriptor
+      : await writeIndex(
+          memory,
+          images.map(({ image }) => image),
+          { annotations: prepared.plan.indexAnnotations, signal: request.signal },
+        );
+  const sources = new Set(prepared.bases.flatMap((base): Source[] => (base === undefined ? [] : [base.found.source])));
+  return {
+    source: firstOf(memory, cache.store, ...sources),
+    descriptor,
+    images: images.map(({ built }) => built),
+    warnings: prepared.plan.warnings,
+    timings: { ...prepared.timings, pack, total: performance.now() - begun },
+  };
+}
+
+type Compression = ReturnType<typeof parseCompression>;
+
+function readCompression(text: string | undefined): Compression {
+  try {
+    return parseCompression(text);
+  } catch (cause) {
+    throw new BuildError("SPEC", cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** Packs every plan once, a few at a time. */
+async function packLayers(
+  request: BuildRequest,
+  { plan: { images }, listedAt }: Prepared,
+  cache: LayerCache,
+  compression: Compression,
+): Promise<ReadonlyMap<LayerPlan, PackedLayer>> {
+  const workers = request.workers ?? availableParallelism();
+  const stop = new AbortController();
+  const signal = request.signal === undefined ? stop.signal : AbortSignal.any([request.signal, stop.signal]);
+  const platforms = new Map<LayerPlan, string[]>();
+  for (const { layers, platform } of images)
+    for (const layer of layers) platforms.set(layer, [...(platforms.get(layer) ?? []), formatPlatform(platform)]);
+
+  await using pool = new CompressPool(workers);
+  const limiter = new Limiter(Math.max(1, workers));
+  const packed = new Map<LayerPlan, PackedLayer>();
+  const tasks = [...platforms].map(([plan, names], index) =>
+    limiter
+      .run(async () => {
+        signal.throwIfAborted();
+        const identity = [request.context, plan.name, ...names].join("\0");
+        const { noCache } = request;
+        const options = { cache, pool, compression, listedAt, identity, noCache, signal };
+        packed.set(plan, await packOne(plan, String(index), names, options, request.onEvent));
+      })
+      .catch((error: unknown) => {
+        stop.abort(error);
+        throw error;
+      }),
+  );
+  await Promise.allSettled(tasks);
+  request.signal?.throwIfAborted();
+  if (stop.signal.aborted) throw stop.signal.reason;
+  return packed;
+}
+
+async function packOne(
+  plan: LayerPlan,
+  id: string,
+  platforms: readonly string[],
+  options: Parameters<typeof packLayer>[1],
+  onEvent: BuildRequest["onEvent"],
+): Promise<PackedLayer> {
+  let size = 0;
+  for (const entry of plan.entries) if (entry.type === "file") size += entry.size;
+  onEvent?.({ type: "layer-start", id, name: plan.name, platforms, entries: plan.entries.length, size });
+  // The tar is somewhat longer than its files.
+  const onProgress =
+    onEvent && ((done: number): void => onEvent({ type: "layer-progress", id, done: Math.min(done, size) }));
+  const layer = await packLayer(plan, { ...options, onProgress });
+  const { descriptor, diffId, reuse, ms } = layer;
+  onEvent?.({ type: "layer-done", id, reuse, digest: descriptor.digest, diffId, size: descriptor.size, ms });
+  return layer;
+}
+
+async function writeImages(
+  { onEvent, signal }: BuildRequest,
+  { plan, bases }: Prepared,
+  packed: ReadonlyMap<LayerPlan, PackedLayer>,
+  memory: MemoryStore,
+  blobs: Source,
+): Promise<{ readonly image: Image; readonly built: BuiltImage }[]> {
+  const written: { readonly image: Image; readonly built: BuiltImage }[] = [];
+  for (const [index, { platform, layers: plans, config, annotations }] of plan.images.entries()) {
+    const base = bases[index];
+    const added = plans.flatMap((one) => packed.get(one) ?? []);
+    const layers = [...(base?.image.layers ?? []), ...added.map((layer) => toLayer(layer, blobs))];
+    const image = await writeImage(memory, { config, layers, annotations }, { signal });
+    onEvent?.({ type: "image", platform: formatPlatform(platform), digest: image.descriptor.digest });
+    const { descriptor, manifest } = image;
+    const built = [...(await describeBase(base)), ...plans.flatMap((one) => describeLayer(one, packed.get(one)))];
+    written.push({ image, built: { platform, descriptor, imageId: manifest.config.digest, layers: built } });
+  }
+  return written;
+}
+
+function toLayer({ descriptor, diffId }: PackedLayer, source: Source): Layer {
+  const blob = source.blob(descriptor);
+  return { descriptor, diffId, open: (options) => blob.open(options) };
+}
+
+async function describeBase(base: Base | undefined): Promise<readonly BuiltLayer[]> {
+  return base === undefined ? [] : baseLayers(base);
+}
+
+function describeLayer({ name, entries }: LayerPlan, layer: PackedLayer | undefined): BuiltLayer[] {
+  if (layer === undefined) return [];
+  const { descriptor, diffId, unpackedSize, reuse, ms, explanation } = layer;
+  const common = { name, descriptor, diffId, unpackedSize, entries: entries.length, reuse, ms };
+  return [explanation === undefined ? common : { ...common, explanation }];
+}
