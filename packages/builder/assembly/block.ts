@@ -1,8 +1,8 @@
 import { out, resumeBits, bits, bitCount, writeBits, writeStored } from "./bits";
-import { countLog2 } from "./entropy";
+import { estimate } from "./estimate";
 import { prepareHeader, writeHeader } from "./header";
 import { assignCodes, buildCode } from "./huffman";
-import { BLOCK_COUNTS, CODE_LENGTHS, CODES, FIXED_CODES, LENGTH_CODES, PIECE_COUNTS, SEQUENCES } from "./memory";
+import { BLOCK_COUNTS, CODE_LENGTHS, CODES, FIXED_CODES, LENGTH_CODES, NO_COUNTS, PIECE_COUNTS, SEQUENCES } from "./memory";
 import { sequences, resetSequences } from "./sequences";
 import {
   DISTANCES,
@@ -17,14 +17,12 @@ import {
 /** Codewords of literals and lengths: 14 bits, so that four of them fit between two flushes of the bit buffer. */
 const LITERAL_LIMIT: u32 = 14;
 const DISTANCE_LIMIT: u32 = 15;
-/** What a dynamic block's head costs, roughly, in 1/256 bits. */
-const HEADER: u64 = 500 << 8;
 /** A block ends before its sequences could outgrow their memory. */
 const BLOCK_SIZE: u32 = 1 << 18;
 
 let blockStart: usize = 0;
 let blockEnd: usize = 0;
-let blockCost: u64 = 0;
+let blockCost: u32 = 0;
 
 export function startBlocks(at: usize): void {
   blockStart = at;
@@ -45,9 +43,9 @@ export function fillFixedCodes(): void {
  * cost less apart.
  */
 export function addPiece(end: usize, sequencesBefore: usize): void {
-  const pieceCost = min(estimate(PIECE_COUNTS, PIECE_COUNTS), ((<u64>(end - blockEnd)) << 11) + (40 << 8));
+  const pieceCost = min(estimate(PIECE_COUNTS, NO_COUNTS), storedSize(<u32>(end - blockEnd)));
   if (blockEnd > blockStart) {
-    const joined = min(estimate(PIECE_COUNTS, BLOCK_COUNTS), ((<u64>(end - blockStart)) << 11) + (40 << 8));
+    const joined = min(estimate(PIECE_COUNTS, BLOCK_COUNTS), storedSize(<u32>(end - blockStart)));
     if (joined > blockCost + pieceCost || <u32>(end - blockStart) > BLOCK_SIZE) {
       writeBlock(sequencesBefore, 0);
       resetSequences(sequencesBefore);
@@ -74,30 +72,6 @@ export function finishBlocks(last: u32): void {
   resetSequences(sequences);
 }
 
-/** Cost of a dynamic block with the sum of two histograms (or of one, given twice), in 1/256 bits. */
-function estimate(a: usize, b: usize): u64 {
-  const both = a != b;
-  let total: u32 = 0;
-  let cost: u64 = HEADER;
-  for (let symbol: u32 = 0; symbol < DISTANCES; symbol++) {
-    let n = load<u32>(a + ((<usize>symbol) << 2));
-    if (both) n += load<u32>(b + ((<usize>symbol) << 2));
-    total += n;
-    cost -= countLog2(n);
-    if (symbol > 264) cost += (<u64>(n * lengthExtraBits(symbol - 257))) << 8;
-  }
-  cost += countLog2(total);
-  total = 0;
-  for (let symbol: u32 = 0; symbol < 30; symbol++) {
-    let n = load<u32>(a + ((<usize>(symbol + DISTANCES)) << 2));
-    if (both) n += load<u32>(b + ((<usize>(symbol + DISTANCES)) << 2));
-    total += n;
-    cost -= countLog2(n);
-    cost += (<u64>(n * distanceExtraBits(symbol))) << 8;
-  }
-  return cost + countLog2(total);
-}
-
 /** Write the block in the smallest of the three forms. */
 function writeBlock(sequencesEnd: usize, last: u32): void {
   const size = <u32>(blockEnd - blockStart);
@@ -106,7 +80,7 @@ function writeBlock(sequencesEnd: usize, last: u32): void {
   buildCode(BLOCK_COUNTS + DISTANCES * 4, 30, DISTANCE_LIMIT, CODE_LENGTHS + DISTANCES, CODES + DISTANCES * 4);
   const dynamic = prepareHeader() + bodySize(CODES);
   const fixed = bodySize(FIXED_CODES);
-  const stored: u32 = 8 * size + 40 * ((size + 65534) / 65535);
+  const stored = storedSize(size);
   if (stored <= min(dynamic, fixed)) {
     for (; blockStart < blockEnd; blockStart += 65535) {
       const rest = <u32>(blockEnd - blockStart);
@@ -121,6 +95,12 @@ function writeBlock(sequencesEnd: usize, last: u32): void {
     writeBody(CODES, sequencesEnd);
   }
   blockStart = blockEnd;
+}
+
+/** Bits of stored blocks for so many bytes. */
+@inline
+function storedSize(size: u32): u32 {
+  return 8 * size + 40 * ((size + 65534) / 65535);
 }
 
 /** Bits of the block after its header, with the given codes. */
@@ -149,20 +129,19 @@ function writeBody(codes: usize, sequencesEnd: usize): void {
     const sequence = load<u64>(next);
     const run = <u32>(sequence >> 32);
     const matched = literal + run;
-    const fours = literal + (run & ~3);
-    while (literal < fours) {
+    while (literal + 4 <= matched) {
       const quad = load<u32>(literal);
       const a = load<u32>(codes + ((quad & 0xff) << 2));
       const b = load<u32>(codes + ((quad >> 6) & 0x3fc));
       const c = load<u32>(codes + ((quad >> 14) & 0x3fc));
       const d = load<u32>(codes + ((quad >> 22) & 0x3fc));
-      rest |= (<u64>(a & 0xffff)) << count;
+      rest |= <u64>(a & 0xffff) << count;
       count += a >> 16;
-      rest |= (<u64>(b & 0xffff)) << count;
+      rest |= <u64>(b & 0xffff) << count;
       count += b >> 16;
-      rest |= (<u64>(c & 0xffff)) << count;
+      rest |= <u64>(c & 0xffff) << count;
       count += c >> 16;
-      rest |= (<u64>(d & 0xffff)) << count;
+      rest |= <u64>(d & 0xffff) << count;
       count += d >> 16;
       store<u64>(at, rest);
       at += <usize>(count >> 3);
@@ -170,16 +149,23 @@ function writeBody(codes: usize, sequencesEnd: usize): void {
       count &= 7;
       literal += 4;
     }
-    while (literal < matched) {
-      const a = load<u32>(codes + ((<usize>load<u8>(literal)) << 2));
-      rest |= (<u64>(a & 0xffff)) << count;
-      count += a >> 16;
-      literal++;
-    }
+    // Up to three more: codewords of no bits stand in for the missing ones, a branch would be mispredicted.
+    const quad = load<u32>(literal);
+    const more = matched - literal;
+    const a = select<u32>(load<u32>(codes + ((quad & 0xff) << 2)), 0, more > 0);
+    const b = select<u32>(load<u32>(codes + ((quad >> 6) & 0x3fc)), 0, more > 1);
+    const c = select<u32>(load<u32>(codes + ((quad >> 14) & 0x3fc)), 0, more > 2);
+    rest |= <u64>(a & 0xffff) << count;
+    count += a >> 16;
+    rest |= <u64>(b & 0xffff) << count;
+    count += b >> 16;
+    rest |= <u64>(c & 0xffff) << count;
+    count += c >> 16;
     store<u64>(at, rest);
     at += <usize>(count >> 3);
     rest >>= count & 56;
     count &= 7;
+    literal = matched;
 
     const length = <u32>(sequence >> 16) & 0xffff;
     if (length == 0) continue;

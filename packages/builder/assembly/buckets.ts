@@ -1,106 +1,79 @@
-import { HASH, WINDOW } from "./memory";
-import { addLiterals, addMatch } from "./sequences";
+import { cutAtEnd, distanceOf, equalBytes, lengthOf, reachAt } from "./match";
+import { HASH, LONG_HASH } from "./memory";
 
-// The match finder of the fast levels. A bucket of four positions is one u64, newest lowest, each position the low
-// 16 bits of its address: one load yields four candidates, one store ages them. An entry too old for its 16 bits
-// is a candidate like any other, because each is compared with the data and its distance checked.
+// The match finder of most levels: two tables of buckets, one by a hash of 4 bytes, one by a hash of 8. A bucket of
+// two or four positions is one u32 or u64, newest lowest, each position the low 16 bits of its address: one load
+// yields the candidates, one store ages them, and none waits for another as in a chain. An entry too old for its 16
+// bits is a candidate like any other, because each is compared with the data and its distance checked.
 
-const HASH_BITS: u32 = 13;
-/** Shortest match looked for. */
+/** log2 of the buckets in each table. */
+const HASH_BITS: u32 = 15;
+/** Shortest match the tables find. */
 const SHORTEST: u32 = 4;
-const LONGEST: u32 = 258;
-/** Literals in a row, as a power of two, before the search starts to take larger steps. */
-const PATIENCE: usize = 8;
-const LARGEST_STEP: usize = 64;
-const TOO_FAR_FOR_4: u32 = 4096;
 
-let start: usize = 0;
-let end: usize = 0;
-/** Where the last match ended. */
-let matched: usize = 0;
-
-export function startBuckets(windowStart: usize, chunkStart: usize, chunkEnd: usize): void {
-  memory.fill(HASH, 0, <usize>8 << HASH_BITS);
-  start = windowStart;
-  end = chunkEnd;
-  matched = chunkStart;
-  for (let at = windowStart; at < chunkStart; at++) insert(at);
-}
-
-/** Parse the chunk from `at` into sequences; returns where the last match ended, at or after `pieceEnd`. */
-export function parseBuckets(at: usize, pieceEnd: usize): usize {
-  return parse(at, pieceEnd, 32);
+@inline
+export function clearBuckets(ways4: u32, ways8: u32): void {
+  memory.fill(HASH, 0, (<usize>ways4 * 2) << HASH_BITS);
+  memory.fill(LONG_HASH, 0, (<usize>ways8 * 2) << HASH_BITS);
 }
 
 @inline
-function parse(from: usize, pieceEnd: usize, nice: u32): usize {
-  let literals = from;
-  let at = from;
-  while (at < pieceEnd) {
-    let match = find(at);
-    if (match == 0) {
-      at += 1 + min((at - matched) >> PATIENCE, LARGEST_STEP);
-      continue;
-    }
-    // at + 1 is worth a look when a longer match there pays for the literal.
-    let inserted = at + 1;
-    while (match >> 16 < nice && at + 1 < pieceEnd) {
-      const next = find(at + 1);
-      inserted = at + 2;
-      if (score(next) <= score(match) + 1) break;
-      match = next;
-      at++;
-    }
-    const length = match >> 16;
-    const distance = <u32>0x10000 - (match & 0xffff);
-    addMatch(literals, at, length, distance);
-    literals = at + length;
-    for (at = inserted; at < literals; at++) insert(at);
-    matched = at = literals;
+export function insertInBuckets(ways4: u32, ways8: u32, at: usize): void {
+  push(ways4, slot4(ways4, at), at);
+  if (ways8 > 0) push(ways8, slot8(ways8, at), at);
+}
+
+/** Best match at a position, which joins its buckets. */
+@inline
+export function findInBuckets(ways4: u32, ways8: u32, at: usize): u32 {
+  const entries4 = push(ways4, slot4(ways4, at), at);
+  const entries8 = ways8 > 0 ? push(ways8, slot8(ways8, at), at) : 0;
+  const reach = reachAt(at);
+  const a = compare(at, <u32>entries4, reach);
+  const b = ways4 > 1 ? compare(at, <u32>(entries4 >> 16), reach) : 0;
+  const c = ways4 > 2 ? compare(at, <u32>(entries4 >> 32), reach) : 0;
+  const d = ways4 > 2 ? compare(at, <u32>(entries4 >> 48), reach) : 0;
+  const e = ways8 > 0 ? compare(at, <u32>entries8, reach) : 0;
+  const f = ways8 > 1 ? compare(at, <u32>(entries8 >> 16), reach) : 0;
+  const g = ways8 > 2 ? compare(at, <u32>(entries8 >> 32), reach) : 0;
+  const h = ways8 > 2 ? compare(at, <u32>(entries8 >> 48), reach) : 0;
+  let best = max(max(max(a, b), max(c, d)), max(max(e, f), max(g, h)));
+  if (lengthOf(best) < SHORTEST) return 0;
+  if (lengthOf(best) >= 16) {
+    best = max(max(longer(at, a), longer(at, b)), max(longer(at, c), longer(at, d)));
+    best = max(best, max(max(longer(at, e), longer(at, f)), max(longer(at, g), longer(at, h))));
   }
-  if (at > end) at = end;
-  if (literals < at) addLiterals(literals, at);
-  return at;
+  return cutAtEnd(best, at, SHORTEST);
 }
 
 @inline
-function score(match: u32): u32 {
-  const distance = <u32>0x10000 - (match & 0xffff);
-  return (match >> 16) * 4 - (31 - clz<u32>(distance)) + 32;
+function slot4(ways: u32, at: usize): usize {
+  const hash = (load<u32>(at) * <u32>0x9e3779b1) >> (32 - HASH_BITS);
+  return HASH + ((<usize>hash) << (ways == 4 ? 3 : ways));
 }
 
 @inline
-function slot(at: usize): usize {
-  return HASH + (<usize>((load<u32>(at) * <u32>0x9e3779b1) >> (32 - HASH_BITS)) << 3);
+function slot8(ways: u32, at: usize): usize {
+  const hash = (load<u64>(at) * <u64>0x9e3779b97f4a7c15) >> (64 - HASH_BITS);
+  return LONG_HASH + ((<usize>hash) << (ways == 4 ? 3 : ways));
 }
 
+/** Put a position into its bucket; returns what was there. */
 @inline
-function insert(at: usize): void {
-  const bucket = slot(at);
-  store<u64>(bucket, (load<u64>(bucket) << 16) | (<u64>at & 0xffff));
-}
-
-/** Best match at a position, which joins its bucket: length << 16 | 0x10000 - distance, or 0. */
-@inline
-function find(at: usize): u32 {
-  const bucket = slot(at);
-  const entries = load<u64>(bucket);
-  store<u64>(bucket, (entries << 16) | (<u64>at & 0xffff));
-  const reach = min<u32>(WINDOW, <u32>(at - start));
-  const a = compare(at, <u32>entries, reach);
-  const b = compare(at, <u32>(entries >> 16), reach);
-  const c = compare(at, <u32>(entries >> 32), reach);
-  const d = compare(at, <u32>(entries >> 48), reach);
-  let best = max(max(a, b), max(c, d));
-  if (best < SHORTEST << 16) return 0;
-  if (best >= 16 << 16) best = extend(at, best, a, b, c, d);
-  const room = <u32>(end - at);
-  if (best >> 16 > room) {
-    if (room < SHORTEST) return 0;
-    best = (room << 16) | (best & 0xffff);
+function push(ways: u32, bucket: usize, at: usize): u64 {
+  if (ways == 4) {
+    const entries = load<u64>(bucket);
+    store<u64>(bucket, (entries << 16) | ((<u64>at) & 0xffff));
+    return entries;
   }
-  if (best >> 16 == 4 && <u32>0x10000 - (best & 0xffff) > TOO_FAR_FOR_4) return 0;
-  return best;
+  if (ways == 2) {
+    const entries = load<u32>(bucket);
+    store<u32>(bucket, (entries << 16) | ((<u32>at) & 0xffff));
+    return entries;
+  }
+  const entry = load<u16>(bucket);
+  store<u16>(bucket, <u16>at);
+  return entry;
 }
 
 /** First 16 bytes at a position against those at a candidate, without a branch. */
@@ -112,26 +85,8 @@ function compare(at: usize, entry: u32, reach: u32): u32 {
   return select<u32>((ctz<u32>(~equal) << 16) | (0xffff - less1), 0, less1 < reach);
 }
 
-/** Compare candidates that agree in 16 bytes to their ends. */
-function extend(at: usize, best: u32, a: u32, b: u32, c: u32, d: u32): u32 {
-  if (a >> 16 == 16) best = max(best, longer(at, a));
-  if (b >> 16 == 16) best = max(best, longer(at, b));
-  if (c >> 16 == 16) best = max(best, longer(at, c));
-  if (d >> 16 == 16) best = max(best, longer(at, d));
-  return best;
-}
-
-@inline
+/** A candidate that agrees in 16 bytes, compared to its end; any other as it is. */
 function longer(at: usize, match: u32): u32 {
-  const there = at - (0x10000 - (match & 0xffff));
-  let length: u32 = 16;
-  while (length < LONGEST) {
-    const differs = load<u64>(at + length) ^ load<u64>(there + length);
-    if (differs != 0) {
-      length += <u32>(ctz(differs) >> 3);
-      break;
-    }
-    length += 8;
-  }
-  return (min(length, LONGEST) << 16) | (match & 0xffff);
+  if (lengthOf(match) != 16) return match;
+  return (equalBytes(at, at - distanceOf(match), 16) << 16) | (match & 0xffff);
 }

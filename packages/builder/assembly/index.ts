@@ -1,34 +1,33 @@
 import { out, startBits, writeBits, bitCount } from "./bits";
 import { addPiece, fillFixedCodes, finishBlocks, startBlocks } from "./block";
-import { parseBuckets, startBuckets } from "./buckets";
-import { fillLog2 } from "./entropy";
+import { fillExtraBits } from "./estimate";
+import { parseLevel, startLevel } from "./levels";
 import { CHUNK, CHUNK_SIZE, OUTPUT, PADDING } from "./memory";
 import { sequences } from "./sequences";
 import { fillLengthSymbols } from "./symbols";
 
 /** Bytes between two looks at whether a new block would pay. */
-const PIECE: usize = 1 << 14;
+const PIECE: usize = 1 << 13;
 
 export const chunkAddress: usize = CHUNK;
 export const chunkSize: u32 = CHUNK_SIZE;
 export const outputAddress: usize = OUTPUT;
 
 fillLengthSymbols();
-fillLog2();
+fillExtraBits();
 fillFixedCodes();
 
 /** Compress the `size` bytes at `chunkAddress`, `dictionary` bytes precede them; returns the bytes of output. */
 export function deflate(level: u32, dictionary: u32, size: u32, last: u32): u32 {
   const end = CHUNK + size;
-  // Reads past the end must find the same on every run.
   memory.fill(end, 0, PADDING);
   startBits(OUTPUT);
   startBlocks(CHUNK);
-  startBuckets(CHUNK - dictionary, CHUNK, end);
+  startLevel(level, CHUNK - dictionary, CHUNK, end);
   let at: usize = CHUNK;
   while (at < end) {
     const before = sequences;
-    at = parseBuckets(at, min(at + PIECE, end));
+    at = parseLevel(level, at, min(at + PIECE, end));
     addPiece(at, before);
   }
   finishBlocks(last);

@@ -6,8 +6,6 @@ export const WINDOW: u32 = 32768;
 /** Bytes of the largest chunk. */
 export const CHUNK_SIZE: u32 = 1 << 20;
 
-/** log2 of the fractional mantissa, 256 entries of u16: `entropy.ts`. */
-export const LOG2: usize = 0x400;
 /** Length - 3 to its symbol - 257, one byte each: `symbols.ts`. */
 export const LENGTH_SYMBOL: usize = 0x800;
 /** Counts of the piece being parsed: 288 literal/length symbols, then 32 distance symbols, u32 each. */
@@ -32,16 +30,24 @@ export const RUN_COUNTS: usize = 0x5800;
 export const RUN_CODES: usize = 0x5880;
 export const RUN_LENGTHS: usize = 0x5900;
 
-/** Positions by hash: `buckets.ts` and `chains.ts` each lay it out as they need. */
+/** Extra bits of each symbol, f32 each, in the order of the counts: `estimate.ts`. */
+export const EXTRA_BITS: usize = 0x6000;
+/** A histogram of nothing. */
+export const NO_COUNTS: usize = 0x6800;
+
+/** Positions by the hash of 4 bytes and of 8 bytes: `buckets.ts`. */
 export const HASH: usize = 0x10000;
-export const HASH_END: usize = 0x70000;
+export const LONG_HASH: usize = 0x50000;
+/** `chains.ts` has other tables in the same place. */
+export const CHAINS: usize = 0x50000;
+export const SHORT_HASH: usize = 0x60000;
 
 /** The dictionary ends where the chunk begins; 64 KiB before it are readable. */
-export const CHUNK: usize = 0x80000 + <usize>WINDOW;
-/** Zeroed bytes after a chunk, so that reading past its end sees the same on every run. */
-export const PADDING: usize = 64;
+export const CHUNK: usize = 0xa0000 + <usize>WINDOW;
+/** Zeroed bytes after a chunk: comparisons read a longest match past its end and must see the same on every run. */
+export const PADDING: usize = 288;
 
 /** Sequences of the block being collected, a u64 each: `sequences.ts`. */
-export const SEQUENCES: usize = 0x190000;
+export const SEQUENCES: usize = 0x1b0000;
 /** To the end of the 4 MiB of memory: room for a chunk that is stored. */
-export const OUTPUT: usize = 0x260000;
+export const OUTPUT: usize = 0x280000;

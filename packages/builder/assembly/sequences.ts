@@ -16,7 +16,6 @@ export function resetSequences(from: usize): void {
 
 @inline
 export function addMatch(literals: usize, at: usize, length: u32, distance: u32): void {
-  countLiterals(literals, at);
   count(257 + lengthIndex(length - 3));
   count(DISTANCES + distanceSymbol(distance - 1));
   store<u64>(sequences, ((<u64>(at - literals)) << 32) | (length << 16) | (distance - 1));
@@ -26,17 +25,14 @@ export function addMatch(literals: usize, at: usize, length: u32, distance: u32)
 /** A run that no match follows, at the end of a piece. */
 export function addLiterals(literals: usize, at: usize): void {
   if (at == literals) return;
-  countLiterals(literals, at);
   store<u64>(sequences, (<u64>(at - literals)) << 32);
   sequences += 8;
 }
 
+/** Every literal is counted as it is passed, which costs no branch of its own. */
 @inline
-function countLiterals(from: usize, to: usize): void {
-  while (from < to) {
-    count(load<u8>(from));
-    from++;
-  }
+export function countLiteral(at: usize): void {
+  count(load<u8>(at));
 }
 
 @inline
