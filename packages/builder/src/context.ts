@@ -65,11 +65,7 @@ export class Context {
       throw unreadable(source, cause);
     }
     const inside = this.inside(parent);
-    if (inside === undefined)
-      throw new BuildError(
-        "SOURCE_OUTSIDE",
-        `Cannot add "${source}": a symlink on its way leads out of the context ${this.name}`,
-      );
+    if (inside === undefined) throw this.leadsOut(source);
     const here = path === "" ? "" : join(inside, path.slice(path.lastIndexOf("/") + 1));
     const stat = statOf(this.disk(here), source);
     if (stat?.isSymbolicLink() !== true) return stat === undefined ? undefined : { path: here, stat };
@@ -95,6 +91,14 @@ export class Context {
     if (absolute === this.root) return "";
     const prefix = this.root.endsWith("/") ? this.root : `${this.root}/`;
     return absolute.startsWith(prefix) ? absolute.slice(prefix.length) : undefined;
+  }
+
+  /** SOURCE_OUTSIDE, for a symlink on the way. */
+  leadsOut(source: string): BuildError {
+    return new BuildError(
+      "SOURCE_OUTSIDE",
+      `Cannot add "${source}": a symlink on its way does not lead to something in the context ${this.name}`,
+    );
   }
 
   /** SOURCE_MISSING, with the name nearest to the component that is missing. */

@@ -28,6 +28,7 @@ export function expandGlob(context: Context, glob: string, ignore: Matcher | und
   const components = glob.split("/");
   const wild = components.findIndex((component) => isGlob(component));
   const start = context.locate(unescapeGlob(components.slice(0, wild).join("/")), glob);
+  if (start?.stat.isSymbolicLink() === true) throw context.leadsOut(glob);
   if (start?.stat.isDirectory() !== true) return [];
 
   const found = new Map<string, Located>();
