@@ -12,7 +12,7 @@ import {
 import { dirname, join } from "node:path";
 import { compareBytestrings, type Platform } from "@lading/oci";
 import { temporaryFolder } from "@lading/testkit";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { BuildError } from "./errors.ts";
 import { readIgnoreFile } from "./ignore.ts";
@@ -206,6 +206,10 @@ test("any ignore file leaves in a walk what it leaves one by one", async () => {
   );
 });
 
+function properties(entries: readonly ListedEntry[]): unknown[] {
+  return entries.map(({ path, mode, owner, mtime }) => [path, mode.toString(8), owner, mtime]);
+}
+
 test("modes, owners and times do not depend on umask or checkout", async () => {
   const context = await contextOf({ "d/run": "", "d/data": "", "d/sub/": "" });
   for (const [name, mode] of [
@@ -215,8 +219,6 @@ test("modes, owners and times do not depend on umask or checkout", async () => {
     ["d", 0o775],
   ] as const)
     chmodSync(join(context, name), mode);
-  const properties = (entries: readonly ListedEntry[]): unknown[] =>
-    entries.map(({ path, mode, owner, mtime }) => [path, mode.toString(8), owner, mtime]);
   const root = { uid: 0, gid: 0 };
   expect(properties(await list(context, { src: "d", dest: "/d" }, { timestamp: 42 }))).toEqual([
     ["d", "755", root, 42],

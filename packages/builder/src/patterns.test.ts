@@ -1,5 +1,5 @@
 import { cases } from "@lading/testkit";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { BuildError } from "./errors.ts";
