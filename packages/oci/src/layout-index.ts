@@ -112,7 +112,7 @@ export function nameOf({ annotations }: Descriptor): string | undefined {
 }
 
 /** The descriptor with the annotations that make every engine load it by `name`: a tag, or a reference. */
-export function named(descriptor: Descriptor, name: string): Descriptor {
+function named(descriptor: Descriptor, name: string): Descriptor {
   const { annotations = {}, ...rest } = withoutName(descriptor);
   if (isTag(name)) return { ...rest, annotations: sortKeys({ ...annotations, [refNameAnnotation]: name }) };
   const reference = withDefaultTag(parseReference(name));

@@ -199,3 +199,17 @@ test("a blob may be a symlink, as build systems lay them out", async () => {
     await rm(elsewhere, { recursive: true });
   }
 });
+
+test("a copy brings the layers of an image whose manifest is there already", async () => {
+  await using folder = await temporaryFolder();
+  const image = await randomImage({ layers: 2, platforms: ["linux/amd64", "linux/arm64"] });
+  const store = await LayoutStore.create(folder.path);
+  // As a build does: its documents are written, the base's layers are still elsewhere.
+  for (const { descriptor, manifest } of image.images)
+    for (const document of [manifest.config, descriptor]) await store.push(image.source.blob(document));
+  await store.push(image.source.blob(image.descriptor));
+  expect(await store.has(image.descriptor)).toBe(false);
+  await copy(image.source, store, image.descriptor);
+  expect(await store.has(image.descriptor)).toBe(true);
+  await validateImage(store, image.descriptor);
+});

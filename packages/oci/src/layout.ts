@@ -7,6 +7,7 @@ import { type Digest, digestAlgorithm, Digester, digestHex } from "./digest.ts";
 import { parseLayoutMarker } from "./documents.ts";
 import { OciError } from "./errors.ts";
 import { hasCode, isMissing, readFileBytes, readSmallFile, writeFileBytes } from "./file-bytes.ts";
+import { hasGraph } from "./graph.ts";
 import { documentLimit } from "./json.ts";
 import { LayoutIndex } from "./layout-index.ts";
 import { withLock } from "./lock.ts";
@@ -83,20 +84,18 @@ export class LayoutStore implements Store {
     return join(this.directory, "blobs", digestAlgorithm(digest), digestHex(digest));
   }
 
+  /** Of a manifest or index: whether all it leads to is here as well. */
   async has(descriptor: Descriptor): Promise<boolean> {
-    try {
-      const info = await stat(this.path(descriptor.digest));
-      // A file of another size is damaged: pushing replaces it.
-      return info.isFile() && info.size === descriptor.size;
-    } catch (error) {
-      if (isMissing(error)) return false;
-      throw error;
-    }
+    return hasGraph(
+      descriptor,
+      ({ digest }) => this.#document(digest),
+      (blob) => this.#hasBlob(blob),
+    );
   }
 
   async push(blob: Blob, options?: Options): Promise<void> {
     const { descriptor } = blob;
-    if (await this.has(descriptor)) return;
+    if (await this.#hasBlob(descriptor)) return;
     await this.#store(verified(blob.open(options), descriptor), () => descriptor.digest, options);
   }
 
@@ -113,7 +112,7 @@ export class LayoutStore implements Store {
   }
 
   async tag(descriptor: Descriptor, name: string, options?: Options): Promise<void> {
-    if (!(await this.has(descriptor)))
+    if (!(await this.#hasBlob(descriptor)))
       throw new OciError("NOT_FOUND", `Cannot tag ${descriptor.digest} as "${name}": it is not in ${this.directory}`);
     await this.#change((index) => index.withName(descriptor, name), options);
   }
@@ -121,6 +120,17 @@ export class LayoutStore implements Store {
   /** Lists content in index.json without a name, as builders do when no tag was asked for. */
   async keep(descriptor: Descriptor, options?: Options): Promise<void> {
     await this.#change((index) => index.withEntry(descriptor), options);
+  }
+
+  async #hasBlob(descriptor: Descriptor): Promise<boolean> {
+    try {
+      const info = await stat(this.path(descriptor.digest));
+      // A file of another size is damaged: pushing replaces it.
+      return info.isFile() && info.size === descriptor.size;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
   }
 
   async #change(change: (index: LayoutIndex) => LayoutIndex, options?: Options): Promise<void> {

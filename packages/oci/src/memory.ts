@@ -2,6 +2,7 @@ import type { Blob, Bytes, Options, Store } from "./content.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { type Digest, digestOf } from "./digest.ts";
 import { OciError } from "./errors.ts";
+import { hasGraph } from "./graph.ts";
 import { LayoutIndex } from "./layout-index.ts";
 import { verified } from "./verify.ts";
 
@@ -38,8 +39,13 @@ export class MemoryStore implements Store {
     };
   }
 
+  /** Of a manifest or index: whether all it leads to is here as well. */
   async has(descriptor: Descriptor): Promise<boolean> {
-    return this.#blobs.has(descriptor.digest);
+    return hasGraph(
+      descriptor,
+      async ({ digest }) => this.#blobs.get(digest),
+      async ({ digest }) => this.#blobs.has(digest),
+    );
   }
 
   async push(blob: Blob, options?: Options): Promise<void> {
