@@ -8,6 +8,9 @@ import type { TreeNode } from "./tree-node.ts";
  * One tar of what a container sees: directories, then files in the order of the layers, then links
  * and devices, so that no entry comes before what it needs. Whiteouts are gone; owners, times and
  * extended attributes are the layers'. Throws as `readTree`.
+ *
+ * Files do not follow right after their directory: GNU tar then needs --delay-directory-restore to
+ * give directories their times, and, unless root, to fill those it may not write to.
  */
 export async function* flattenImage(
   image: Layered,
