@@ -122,7 +122,13 @@ export class CompressPool implements Compressor, AsyncDisposable {
 
   #spawn(memory: SlotMemory): Worker {
     // Flags of the process are not for it: with --input-type, for one, no thread starts.
-    const worker = new Worker(workerModule(), { workerData: memory, execArgv: [], name: "lading compress" });
+    const worker = new Worker(workerModule(), {
+      workerData: memory,
+      execArgv: [],
+      // What it works on is in shared memory and WebAssembly's; the heap only holds code.
+      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
+      name: "lading compress",
+    });
     this.#exits.push(
       new Promise((resolve) => {
         worker.once("exit", (code) => {

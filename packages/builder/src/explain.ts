@@ -13,13 +13,23 @@ type Change = LayerExplanation["changes"][number];
 /** Changes that an explanation names; the rest is counted. */
 const LIMIT = 10;
 
+/** Characters that are encoded at a time: a layer may have a million entries. */
+const PART_LENGTH = 1 << 16;
+
 const HEADING = "lading listing 1";
 
 /** @param checksums - CRC-32 of every file, by the place of its entry. */
 export function formatListing(entries: readonly LayerEntry[], checksums: Uint32Array): Uint8Array {
+  const parts: Uint8Array[] = [];
   let text = `${HEADING}\0`;
-  for (const [index, entry] of entries.entries()) text += `${entry.path}\0${describe(entry, checksums[index] ?? 0)}\0`;
-  return encodeBytestring(text);
+  for (const [index, entry] of entries.entries()) {
+    text += `${entry.path}\0${describe(entry, checksums[index] ?? 0)}\0`;
+    if (text.length < PART_LENGTH) continue;
+    parts.push(encodeBytestring(text));
+    text = "";
+  }
+  parts.push(encodeBytestring(text));
+  return Buffer.concat(parts);
 }
 
 /** How two builds of a layer differ, in the order of the archive, what was removed last. */

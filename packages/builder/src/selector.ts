@@ -13,6 +13,8 @@ const FORMAT = 1;
 
 /** Numbers of each entry in a key. */
 const NUMBERS = 14;
+/** Entries that are hashed at a time: a layer may have a million. */
+const BATCH = 1000;
 
 /** Names a layer by its entries and its files' stats, for one codec (see `codecVersion`). Lower-case hex. */
 export function statKey(entries: readonly LayerEntry[], codec: string): string {
@@ -43,44 +45,48 @@ export function timesAreSettled(entries: readonly LayerEntry[], listedAt: number
 }
 
 function key(entries: readonly LayerEntry[], purpose: string, withContent: boolean): string {
-  const numbers = new Float64Array(entries.length * NUMBERS);
-  // Every string ends with a NUL, which none can hold, and the numbers say which strings there are.
-  let text = "";
-  let at = 0;
-  for (const entry of entries) {
-    numbers[at] = types.indexOf(entry.type);
-    numbers[at + 1] = entry.mode;
-    numbers[at + 2] = entry.uid;
-    numbers[at + 3] = entry.gid;
-    numbers[at + 4] = entry.mtime;
-    text += `${entry.path}\0`;
-    if (entry.xattrs !== undefined) {
-      numbers[at + 5] = entry.xattrs.size;
-      text += xattrsText(entry.xattrs);
-    }
-    if (entry.type === "file") {
-      numbers[at + 6] = entry.size;
-      if (withContent) text += addContent(entry.content, numbers, at + 7);
-    } else if (entry.type === "symlink" || entry.type === "hardlink") {
-      text += `${entry.linkname}\0`;
-    } else if (entry.type === "char" || entry.type === "block") {
-      numbers[at + 6] = entry.devmajor;
-      numbers[at + 7] = entry.devminor;
-    }
-    at += NUMBERS;
+  const hash = createHash("sha256").update(`lading ${purpose} ${FORMAT} ${entries.length}\0`);
+  const numbers = new Float64Array(BATCH * NUMBERS);
+  for (let from = 0; from < entries.length; from += BATCH) {
+    const batch = entries.slice(from, from + BATCH);
+    numbers.fill(0);
+    let text = "";
+    for (const [index, entry] of batch.entries()) text += enter(entry, numbers, index * NUMBERS, withContent);
+    // UTF-16, because UTF-8 would make one of all bytes that are not UTF-8 (lone surrogates here).
+    hash.update(numbers).update(text, "utf16le");
   }
-  return (
-    createHash("sha256")
-      .update(`lading ${purpose} ${FORMAT} ${entries.length}\0`)
-      .update(numbers)
-      // UTF-16, because UTF-8 would make one of all bytes that are not UTF-8 (lone surrogates here).
-      .update(text, "utf16le")
-      .digest("hex")
-  );
+  return hash.digest("hex");
+}
+
+/**
+ * Enters an entry's numbers at `at` and returns its strings. Every string ends with a NUL, which none
+ * can hold, and the numbers say which strings there are.
+ */
+function enter(entry: LayerEntry, numbers: Float64Array, at: number, withContent: boolean): string {
+  numbers[at] = types.indexOf(entry.type);
+  numbers[at + 1] = entry.mode;
+  numbers[at + 2] = entry.uid;
+  numbers[at + 3] = entry.gid;
+  numbers[at + 4] = entry.mtime;
+  let text = `${entry.path}\0`;
+  if (entry.xattrs !== undefined) {
+    numbers[at + 5] = entry.xattrs.size;
+    text += xattrsText(entry.xattrs);
+  }
+  if (entry.type === "file") {
+    numbers[at + 6] = entry.size;
+    if (withContent) text += enterContent(entry.content, numbers, at + 7);
+  } else if (entry.type === "symlink" || entry.type === "hardlink") {
+    text += `${entry.linkname}\0`;
+  } else if (entry.type === "char" || entry.type === "block") {
+    numbers[at + 6] = entry.devmajor;
+    numbers[at + 7] = entry.devminor;
+  }
+  return text;
 }
 
 /** Enters the numbers that tell this content from another, and returns the strings. */
-function addContent(content: FileContent, numbers: Float64Array, at: number): string {
+function enterContent(content: FileContent, numbers: Float64Array, at: number): string {
   if (content.kind === "disk") {
     const { stat } = content;
     numbers[at] = 1;
