@@ -165,7 +165,8 @@ function addFound(disk: string, origin: string, path: string, name: string, stat
   } else if (stat.isDirectory()) {
     const mode = attributes.directoryMode(stat.mode & 0o7777);
     const explicit = attributes.given.directoryMode;
-    into.add({ path, mode, owner, mtime, origin, explicit, type: "directory" });
+    const folder = { path, mode, owner, mtime, origin, explicit, type: "directory" } as const;
+    into.add(explicit ? { ...folder, asked: { mode: true, owner: attributes.given.owner } } : folder);
   } else {
     const linkname = linkText(disk, origin);
     into.add({ path, mode: 0o777, owner, mtime, origin, explicit: true, type: "symlink", linkname });

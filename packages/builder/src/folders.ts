@@ -2,6 +2,8 @@ import { BuildError } from "./errors.ts";
 import type { ListedEntry } from "./listing.ts";
 import type { Lower, LowerNode } from "./lower.ts";
 
+export type ListedFolder = Extract<ListedEntry, { type: "directory" }>;
+
 /** A directory that entries of the layer lie in, where it really is: no symlink leads to it any more. */
 export interface Folder {
   readonly path: string;
@@ -16,7 +18,7 @@ export interface Folder {
   /** Whether something of the layer lies in it, so that it must be in the layer too. */
   needed: boolean;
   /** What the build description says about the directory itself. */
-  listed: ListedEntry | undefined;
+  listed: ListedFolder | undefined;
 }
 
 /** What this layer takes away from the layers below: true for the path itself, false for what is in it. */
@@ -60,7 +62,8 @@ export class Folders {
   find(path: string, origin: string, links = 0): Folder {
     const known = this.#known.get(path);
     if (known !== undefined) return known;
-    if (path.length > maxPath) throw conflict(origin, `${path.slice(0, 60)}…`, `the path is longer than ${maxPath} letters`);
+    if (path.length > maxPath)
+      throw conflict(origin, `${path.slice(0, 60)}…`, `the path is longer than ${maxPath} letters`);
     const slash = path.lastIndexOf("/");
     const parent = slash === -1 ? this.root : this.find(path.slice(0, slash), origin, links);
     const folder = this.#enter(parent, path.slice(slash + 1), origin, links);

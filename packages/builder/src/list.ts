@@ -119,7 +119,7 @@ export function isFor(filter: readonly string[] | undefined, platform: Platform 
 
 function literalEntry(
   add: Exclude<AddSpec, AddSource>,
-  { owner, time, fileMode, directoryMode }: Attributes,
+  { owner, time, fileMode, directoryMode, given }: Attributes,
 ): ListedEntry {
   const [what, mode] =
     "content" in add
@@ -131,7 +131,10 @@ function literalEntry(
   // There is no source to take a time from: "source" is the default.
   const common = { path, mode, owner, mtime: time(Number.NaN), origin: `${what} of ${add.dest}`, explicit: true };
   if ("symlink" in add) return { ...common, type: "symlink", linkname: add.symlink };
-  if ("directory" in add) return { ...common, type: "directory" };
+  if ("directory" in add) {
+    const asked = { mode: given.directoryMode, owner: given.owner };
+    return { ...common, type: "directory", asked };
+  }
   const bytes = Buffer.from(add.content);
   return { ...common, type: "file", size: bytes.length, content: { kind: "literal", bytes } };
 }

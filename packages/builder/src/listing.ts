@@ -17,7 +17,8 @@ export type ListedEntry = Omit<EntryMeta, "uid" | "gid"> & {
   readonly explicit: boolean;
 } & (
     | { readonly type: "file"; readonly size: number; readonly content: FileContent }
-    | { readonly type: "directory" }
+    /** `asked` is what of an explicit folder was asked for; the rest stays as the base has it. Default: all. */
+    | { readonly type: "directory"; readonly asked?: { readonly mode: boolean; readonly owner: boolean } }
     | { readonly type: "symlink"; readonly linkname: string }
     | { readonly type: "hardlink"; readonly linkname: string }
     | { readonly type: "char" | "block"; readonly devmajor: number; readonly devminor: number }

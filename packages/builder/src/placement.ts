@@ -1,12 +1,11 @@
 import { compareBytestrings } from "@lading/oci";
 import { type Accounts, type Ids, resolveOwner } from "./accounts.ts";
 import type { EntryMeta, LayerEntry } from "./entry.ts";
-import { childPath, conflict, type Folder, type Folders, whiteoutName } from "./folders.ts";
+import { childPath, conflict, type Folder, type Folders, type ListedFolder, whiteoutName } from "./folders.ts";
 import type { ListedEntry, Owner } from "./listing.ts";
 import type { Lower } from "./lower.ts";
 
 type ListedFile = Exclude<ListedEntry, { type: "directory" }>;
-type ListedFolder = Extract<ListedEntry, { type: "directory" }>;
 
 /** What of a layer is where, while it is found out. */
 export class Placement {
@@ -177,14 +176,15 @@ export class Placement {
   /** Undefined when nothing has to be said about the folder. */
   #folderEntry({ path, below, listed, needed }: Folder, mtime: number): LayerEntry | undefined {
     const type = "directory";
-    if (below !== undefined && listed?.explicit !== true) {
+    if (below !== undefined && (listed === undefined || !isAsked(listed))) {
       if (!needed) return undefined;
       const { mode, uid, gid, xattrs } = below;
       return withXattrs({ path, type, mode, uid, gid, mtime: listed?.mtime ?? mtime }, xattrs);
     }
     if (listed === undefined) return { path, type, mode: 0o755, uid: 0, gid: 0, mtime };
-    const { mode } = listed;
-    const { uid, gid } = this.#ids(listed.owner);
+    const { asked } = listed;
+    const mode = asked?.mode === false && below !== undefined ? below.mode : listed.mode;
+    const { uid, gid } = asked?.owner === false && below !== undefined ? below : this.#ids(listed.owner);
     const same = below !== undefined && below.mode === mode && below.uid === uid && below.gid === gid;
     return same && !needed ? undefined : withXattrs({ path, type, mode, uid, gid, mtime: listed.mtime }, listed.xattrs);
   }
@@ -208,11 +208,16 @@ function withXattrs(entry: LayerEntry, xattrs: EntryMeta["xattrs"]): LayerEntry 
   return xattrs === undefined || xattrs.size === 0 ? entry : { ...entry, xattrs };
 }
 
-function mergeFolders(first: ListedEntry | undefined, second: ListedFolder, path: string): ListedEntry {
-  if (first === undefined || (second.explicit && !first.explicit)) return second;
-  if (second.explicit && (first.mode !== second.mode || !isSameOwner(first.owner, second.owner)))
+function mergeFolders(first: ListedFolder | undefined, second: ListedFolder, path: string): ListedFolder {
+  if (first === undefined || (isAsked(second) && !isAsked(first))) return second;
+  if (isAsked(second) && (first.mode !== second.mode || !isSameOwner(first.owner, second.owner)))
     throw conflict(second.origin, path, `"${first.origin}" gives the folder another mode or owner`);
   return first;
+}
+
+/** Whether the description says what the folder shall be, and not only that it shall be there. */
+function isAsked({ explicit, asked }: ListedFolder): boolean {
+  return explicit && (asked === undefined || asked.mode || asked.owner);
 }
 
 function isSameOwner(a: Owner, b: Owner): boolean {
