@@ -2,6 +2,7 @@ import { buffer } from "node:stream/consumers";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Bytes } from "./content.ts";
+import { OciError } from "./errors.ts";
 import type { TarHeader } from "./tar-header.ts";
 import { readTar, type ReadTarOptions } from "./tar-reader.ts";
 import { encodeTarHeader, type TarHeaderInput } from "./tar-writer.ts";
@@ -282,6 +283,43 @@ test("sparse files are refused, not misread", async () => {
   await expect(list([patched(member("s"), 156, "S"), end])).rejects.toMatchObject({ code: "UNSUPPORTED" });
   const tar = [extension("x", record("GNU.sparse.major=1")), member("s"), end];
   await expect(list(tar)).rejects.toThrow('Cannot read tar entry "s": it is a sparse file');
+});
+
+test("an archive damaged anywhere is read or refused, nothing else", async () => {
+  const whole = Buffer.concat([
+    member("a", "x".repeat(700), { mtime: 1.5, xattrs: new Map([["user.a", Buffer.from("1")]]) }),
+    extension("L", "long name\0"),
+    member("b", "y", { type: "symlink", linkname: "z".repeat(200), size: 0 }).subarray(0, 2048),
+    member("c", "z"),
+    end,
+  ]);
+  const damage = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 });
+  const outcomes = new Set<string>();
+  await fc.assert(
+    fc.asyncProperty(damage, fc.nat(whole.length), fc.boolean(), async (bytes, length, mend) => {
+      let tar = Buffer.from(whole.subarray(0, length));
+      for (const [at, byte] of bytes) {
+        const block = at - (at % 512);
+        if (at < length) tar[at] = byte;
+        // With its checksum mended, a damaged header gets further.
+        if (mend && block + 512 <= length)
+          tar = Buffer.concat([
+            tar.subarray(0, block),
+            patched(tar.subarray(block, block + 512), 0, ""),
+            tar.subarray(block + 512),
+          ]);
+      }
+      try {
+        await list(tar);
+        outcomes.add("read");
+      } catch (error) {
+        expect(error).toBeInstanceOf(OciError);
+        outcomes.add("refused");
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  expect(outcomes.size).toBe(2);
 });
 
 test("limits on entries and bytes are kept", async () => {

@@ -1,10 +1,24 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { afterAll, describe, expect, test } from "vitest";
 import { decodeBytestring } from "./bytestring.ts";
 import { digestOf } from "./digest.ts";
+import { readTar } from "./tar-reader.ts";
 import { encodeTarHeader, type TarHeaderInput, tarHeaderSize, tarTrailerSize, writeTarHeader } from "./tar-writer.ts";
 
 const file = (path: string, rest: Partial<TarHeaderInput> = {}): TarHeaderInput => ({
@@ -159,4 +173,45 @@ describe.runIf(hasTar)("GNU tar as a judge", () => {
       ]),
     );
   });
+
+  test.each(["v7", "oldgnu", "gnu", "ustar", "posix"])(
+    "writes archives in format %s that are read back",
+    async (format) => {
+      const source = mkdtempSync(join(folder, "source-"));
+      const long = format === "v7" || format === "ustar" ? "name" : "long".repeat(40);
+      mkdirSync(join(source, "dir"));
+      writeFileSync(Buffer.from(join(source, "dir/raw\xff"), "latin1"), "raw");
+      writeFileSync(join(source, "dir", long), "hello");
+      symlinkSync(`to/${long}`, join(source, "dir/symlink"));
+      linkSync(join(source, "dir", long), join(source, "dir/zhard"));
+      utimesSync(join(source, "dir", long), 1000, 1_234_567_890);
+      const args = [
+        "-cf",
+        "-",
+        "--sort=name",
+        `--format=${format}`,
+        "--owner=:3000",
+        "--group=:4000",
+        "-C",
+        source,
+        "dir",
+      ];
+      const archive = execFileSync("tar", args, { stdio: "pipe" });
+
+      const found: unknown[] = [];
+      for await (const { header, body } of readTar(Readable.from([archive])))
+        found.push([header.type, header.path, header.linkname, (await buffer(body())).toString()]);
+      expect(found).toEqual([
+        ["directory", "dir", "", ""],
+        ["file", `dir/${long}`, "", "hello"],
+        ["file", "dir/raw\udcff", "", "raw"],
+        ["symlink", "dir/symlink", `to/${long}`, ""],
+        ["hardlink", "dir/zhard", `dir/${long}`, ""],
+      ]);
+      for await (const { header } of readTar(Readable.from([archive]))) {
+        expect([header.uid, header.gid]).toEqual([3000, 4000]);
+        if (header.path === `dir/${long}`) expect(header.mtime).toBe(1_234_567_890);
+      }
+    },
+  );
 });
