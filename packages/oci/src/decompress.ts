@@ -17,7 +17,8 @@ export function sniffCompression(head: Uint8Array): Compression {
     head[0] !== undefined && head[0] >> 4 === 5 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18;
   if (starts(0x1f, 0x8b)) return "gzip";
   if (starts(0x28, 0xb5, 0x2f, 0xfd) || skippable) return "zstd";
-  if (starts(0x42, 0x5a, 0x68)) return "bzip2";
+  // "BZh", the level, and the first bytes of a block or of the end; a tar may begin with the name "BZh".
+  if (starts(0x42, 0x5a, 0x68) && (head[4] === 0x31 ? head[5] === 0x41 : head[4] === 0x17)) return "bzip2";
   if (starts(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) return "xz";
   return "none";
 }
