@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { formatPlatform, type Options, parsePlatform, type Platform, samePlatform } from "@lading/oci";
 import { type Base, baseAnnotations, defaultPlatforms, type FoundBase, lowerOf, openBase } from "./base.ts";
 import { applyConfig } from "./config.ts";
@@ -183,6 +184,7 @@ class Planner {
       ignore: this.#ignore,
       platform: shared ? undefined : platform,
       timestamp: this.#timestamp,
+      temporary: join(this.#request.cacheDir, "tmp"),
       allowSecrets: spec.allowSecrets,
       onWarning: this.#warn,
       signal,
