@@ -1,5 +1,8 @@
 import { UsageError } from "./usage.ts";
 
+/** What stands for an argument "-" while yargs works. */
+export const dash = "\0-";
+
 /** Parsed flags of a command, by the types that they were declared with. */
 export class Flags {
   readonly #values: Readonly<Record<string, unknown>>;
@@ -14,7 +17,7 @@ export class Flags {
     if (Array.isArray(value)) throw new UsageError(`Cannot use --${name} more than once`);
     if (value === undefined) return undefined;
     if (typeof value !== "string") throw new TypeError(`--${name} was not declared as text`);
-    return value;
+    return value === dash ? "-" : value;
   }
 
   /** A positional that yargs has made sure of. */

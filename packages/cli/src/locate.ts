@@ -2,15 +2,19 @@ import { stat } from "node:fs/promises";
 import type { LocatedBase } from "@lading/builder";
 import {
   type Descriptor,
+  DockerArchive,
   type FilePlace,
   formatPlace,
+  formatReference,
   LayoutStore,
+  nameOf,
   OciArchive,
-  DockerArchive,
   type Options,
   parsePlace,
+  parseReference,
   type Place,
   type Source,
+  withDefaultTag,
 } from "@lading/oci";
 import { nearest, UsageError } from "./usage.ts";
 
@@ -19,19 +23,51 @@ export interface Located {
   readonly source: Source;
   /** What the place names: a manifest or an index. */
   readonly descriptor: Descriptor;
+  /** Names that it has there, the one that was asked for or not. */
+  readonly names: readonly string[];
   /** The place as it is shown. */
   readonly shown: string;
 }
 
 type Transport = Place["transport"];
-type Reader = (place: FilePlace, options: Options) => Promise<Source>;
+interface Opened {
+  readonly source: Source;
+  /** The names of what `resolve(name)` gave. */
+  readonly names: (descriptor: Descriptor, name: string) => Promise<readonly string[]>;
+}
+type Reader = (place: FilePlace, options: Options) => Promise<Opened>;
 
 // How to read each transport; one that is not here belongs to a later version.
 const readers: Partial<Record<Transport, Reader>> = {
-  oci: async (place) => await LayoutStore.open(place.path),
-  "oci-archive": async (place, options) => await OciArchive.open(place.path, options),
-  "docker-archive": async (place, options) => await DockerArchive.open(place.path, options),
+  oci: async (place) => listed(await LayoutStore.open(place.path)),
+  "oci-archive": async (place, options) => listed(await OciArchive.open(place.path, options)),
+  "docker-archive": async (place, options) => {
+    const source = await DockerArchive.open(place.path, options);
+    // A docker-archive has names for images, not for digests; "" is the only image.
+    const names = source.names();
+    const position = (name: string): number =>
+      name === ""
+        ? 0
+        : /^@\d+$/.test(name)
+          ? Number(name.slice(1))
+          : names.findIndex((each) => each.includes(fullName(name)));
+    return { source, names: async (_, name) => names[position(name)] ?? [] };
+  },
 };
+
+function listed(source: LayoutStore | OciArchive): Opened {
+  const names = async ({ digest }: Descriptor): Promise<readonly string[]> =>
+    (await source.list()).filter((entry) => entry.digest === digest).flatMap((entry) => nameOf(entry) ?? []);
+  return { source, names };
+}
+
+function fullName(name: string): string {
+  try {
+    return formatReference(withDefaultTag(parseReference(name)));
+  } catch {
+    return name;
+  }
+}
 
 /** The forms of a place that this version reads, for messages. */
 export const readable = "oci:DIR[:REF], oci-archive:FILE[:REF] and docker-archive:FILE[:REF]";
@@ -41,8 +77,9 @@ export async function locate(text: string, options: Options = {}): Promise<Locat
   const place = parsePlaceArgument(text);
   const reader = readers[place.transport];
   if (reader === undefined || !isFilePlace(place)) throw await unreadable(text, place);
-  const source = await reader(place, options);
-  return { source, descriptor: await source.resolve(place.name, options), shown: formatPlace(place) };
+  const { source, names } = await reader(place, options);
+  const descriptor = await source.resolve(place.name, options);
+  return { source, descriptor, names: await names(descriptor, place.name), shown: formatPlace(place) };
 }
 
 /** Finds a base image for a build. */

@@ -1,6 +1,6 @@
 import yargs, { type Argv, type Options, type PositionalOptions } from "yargs";
 import { exitCode, explain } from "./explain.ts";
-import { Flags } from "./flags.ts";
+import { dash, Flags } from "./flags.ts";
 import { styleFor } from "./terminal.ts";
 import { nearest, UsageError } from "./usage.ts";
 import { version } from "./version.ts";
@@ -18,7 +18,8 @@ export interface Command {
   readonly options?: Readonly<Record<string, Options>>;
   /** Command line (without "lading") and what it does. */
   readonly examples?: readonly (readonly [string, string])[];
-  readonly run: (invocation: Invocation) => Promise<void>;
+  /** The exit code, when it is another than 0. */
+  readonly run: (invocation: Invocation) => Promise<void | number>;
 }
 
 interface CommandEntry {
@@ -79,8 +80,9 @@ const commands: readonly CommandEntry[] = [
 export async function runProgram(args: readonly string[], signal: AbortSignal): Promise<number> {
   const verbose = args.includes("--verbose");
   try {
-    await program(args, signal).parseAsync();
-    return 0;
+    let code = 0;
+    await program(args, signal, (result) => (code = result)).parseAsync();
+    return code;
   } catch (error) {
     const reason = signal.aborted ? signal.reason : error;
     process.stderr.write(explain(reason, styleFor(process.stderr), { verbose }));
@@ -99,10 +101,11 @@ const globalOptions: Readonly<Record<string, Options>> = {
   verbose: { type: "boolean", describe: "say more, and where errors come from" },
 };
 
-function program(args: readonly string[], signal: AbortSignal): Argv {
+function program(args: readonly string[], signal: AbortSignal, finish: (code: number) => void): Argv {
   // What may be typed, for suggestions; a command's own options join when it is loaded.
   const known = new Set(["help", "version", ...Object.keys(globalOptions)]);
-  let parser = yargs([...args])
+  // yargs would take a lone dash for a flag without a name.
+  let parser = yargs(args.map((arg) => (arg === "-" ? dash : arg)))
     .scriptName("lading")
     .locale("en")
     .usage("lading: build container images from files, without a daemon\n\nUsage: $0 <command> [options]")
@@ -115,7 +118,7 @@ function program(args: readonly string[], signal: AbortSignal): Argv {
       "parse-positional-numbers": false,
     })
     .options(globalOptions)
-    .group([...Object.keys(globalOptions), "help"], "On every command:")
+    .group([...Object.keys(globalOptions), "help", "version"], "On every command:")
     .help("help", "show this")
     .alias("help", "h")
     .version("version", "print the version", version)
@@ -138,13 +141,18 @@ function program(args: readonly string[], signal: AbortSignal): Argv {
         for (const [name, positional] of Object.entries(positionals)) inner.positional(name, positional);
         return inner.options(options).example(examples.map(([line, what]) => [`$0 ${line}`, what]));
       },
-      async (values) => await (await load()).command.run({ flags: new Flags(values), signal }),
+      async (values) => finish((await (await load()).command.run({ flags: new Flags(values), signal })) ?? 0),
     );
   return parser;
 }
 
 // yargs tells by English messages (the locale is fixed above) what was wrong; here they become ours.
 function usageError(message: string, args: readonly string[], options: ReadonlySet<string>): UsageError {
+  // An unknown flag may have taken an argument for its value; it is what is wrong then.
+  const slip = args
+    .map((arg) => arg.split("=")[0] ?? arg)
+    .find((arg) => arg.startsWith("--") && arg.length > 2 && !options.has(arg.slice(2)));
+  if (slip !== undefined) return unknownOption(slip, options);
   const unknown = /^Unknown (arguments?|commands?): (.*)$/.exec(message);
   if (unknown !== null) {
     const names = (unknown[2] ?? "").split(", ");

@@ -67,7 +67,7 @@ export const command: Command = {
       noCache: flags.on("no-cache"),
       signal,
     };
-    await (flags.on("dry-run") ? plan(flags, request, destinations) : make(flags, request, names, destinations));
+    await (flags.on("dry-run") ? plan(flags, request, names, destinations) : make(flags, request, names, destinations));
   },
 };
 
@@ -127,10 +127,16 @@ async function writeReports(flags: Flags, metadata: Metadata): Promise<void> {
   for (const [path, content] of reports) if (path !== undefined) await writeWholeFile(path, content);
 }
 
-async function plan(flags: Flags, request: BuildRequest, destinations: readonly Destination[]): Promise<void> {
+async function plan(
+  flags: Flags,
+  request: BuildRequest,
+  names: readonly string[],
+  destinations: readonly Destination[],
+): Promise<void> {
   const { showPlan } = await import("../show-plan.ts");
   await showPlan(
     request,
+    names,
     destinations.map(({ shown }) => shown),
     flags.on("json"),
   );

@@ -1,0 +1,78 @@
+import { formatPlatform, readBlob } from "@lading/oci";
+import { type ImageFacts, readImage } from "../image-layers.ts";
+import { type Located, locate } from "../locate.ts";
+import { openPlatform, platformsOf } from "../open-platform.ts";
+import type { Command } from "../program.ts";
+import { showImage } from "../show-image.ts";
+import { styleFor } from "../terminal.ts";
+
+export const command: Command = {
+  positionals: { place: { type: "string", describe: "where the image is" } },
+  options: {
+    platform: { type: "string", requiresArg: true, describe: "which image of several; default: this machine's" },
+    files: { type: "boolean", describe: "list the files of each layer" },
+    raw: { type: "boolean", describe: "the manifest or index, byte for byte" },
+    config: { type: "boolean", describe: "the image config, byte for byte" },
+  },
+  examples: [
+    ["inspect oci-archive:app.tar", "config, layers, wasted space"],
+    ["inspect --files oci:layout:1.2", "and what is in each layer"],
+  ],
+  run: async ({ flags, signal }) => {
+    const located = await locate(flags.required("place"), { signal });
+    const platform = flags.text("platform");
+    if (flags.on("raw") && platform === undefined) return await raw(located, located.descriptor, signal);
+    const image = await openPlatform(located, platform, { signal });
+    if (flags.on("raw")) return await raw(located, image.descriptor, signal);
+    if (flags.on("config")) return await raw(located, image.manifest.config, signal);
+
+    const platforms = await platformsOf(located, { signal });
+    const facts = await readImage(image, { signal });
+    if (!flags.on("json")) {
+      process.stdout.write(showImage(located, platforms, image, facts, styleFor(process.stdout), flags.on("files")));
+      return;
+    }
+    const document = {
+      place: located.shown,
+      names: located.names,
+      digest: located.descriptor.digest,
+      mediaType: located.descriptor.mediaType,
+      platforms,
+      image: {
+        platform: formatPlatform(image.platform),
+        digest: image.descriptor.digest,
+        imageId: image.manifest.config.digest,
+        size: facts.layers.reduce((sum, layer) => sum + layer.size, 0),
+        annotations: image.manifest.annotations ?? {},
+        config: image.config,
+        layers: facts.layers.map(({ index, ...layer }) =>
+          flags.on("files") ? { ...layer, contents: contents(index) } : layer,
+        ),
+        wasted: { bytes: facts.wasted.reduce((sum, file) => sum + file.size, 0), files: facts.wasted },
+      },
+    };
+    process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+  },
+};
+
+async function raw(located: Located, descriptor: Located["descriptor"], signal: AbortSignal): Promise<void> {
+  process.stdout.write(await readBlob(located.source.blob(descriptor), { signal }));
+}
+
+function contents(index: ImageFacts["layers"][number]["index"]): unknown[] {
+  return index.entries.flatMap((entry): unknown => {
+    if (entry.kind === "ignored") return [];
+    if (entry.kind !== "node") return entry;
+    const { path, type, mode, uid, gid, size, mtime, linkname } = entry.header;
+    return {
+      kind: type,
+      path,
+      mode: mode.toString(8).padStart(4, "0"),
+      uid,
+      gid,
+      size,
+      mtime,
+      ...(linkname === "" ? {} : { linkname }),
+    };
+  });
+}
