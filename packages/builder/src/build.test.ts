@@ -418,7 +418,7 @@ describe("on a base", () => {
       ...image.manifest,
       mediaType: mediaTypes.dockerManifest,
       config: { ...image.manifest.config, mediaType: mediaTypes.dockerConfig },
-      layers: image.manifest.layers.map((layer, at) => ({ ...layer, mediaType: docker[at] })),
+      layers: image.manifest.layers.map(({ digest, size }, at) => ({ mediaType: docker[at], digest, size })),
     };
     const descriptor = await source.write(once(JSON.stringify(manifest)), mediaTypes.dockerManifest);
     const result = await here.build(

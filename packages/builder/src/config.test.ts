@@ -177,10 +177,11 @@ test.each<[BuildSpecInput, string]>([
   );
 });
 
-describe("history", () => {
-  const counted = (config: Omit<ImageConfig, "rootfs">): number =>
-    (config.history ?? []).filter(({ empty_layer: empty }) => empty !== true).length;
+function counted({ history = [] }: Omit<ImageConfig, "rootfs">): number {
+  return history.filter(({ empty_layer: empty }) => empty !== true).length;
+}
 
+describe("history", () => {
   test("has one entry for each layer, whatever the base had", () => {
     const { history: _, ...bare } = base;
     expect(counted(apply({}, bare, ["a", "b"]))).toBe(4);

@@ -147,25 +147,19 @@ export class Placement {
   #toEntry(listed: ListedFile, path: string): LayerEntry {
     const { mode, mtime, type, xattrs } = listed;
     const { uid, gid } = this.#ids(listed.owner);
-    const entry = ((): LayerEntry => {
-      switch (type) {
-        case "file":
-          return { path, type, mode, uid, gid, mtime, size: listed.size, content: listed.content };
-        case "symlink":
-          return { path, type, mode, uid, gid, mtime, linkname: listed.linkname };
-        case "hardlink":
-          this.hasHardlinks = true;
-          return { path, type, mode, uid, gid, mtime, linkname: this.#realPath(listed.linkname, listed.origin) };
-        case "char":
-        case "block":
-          return { path, type, mode, uid, gid, mtime, devmajor: listed.devmajor, devminor: listed.devminor };
-        case "fifo":
-        case "whiteout":
-        case "opaque":
-          return { path, type, mode, uid, gid, mtime };
-      }
-    })();
-    return withXattrs(entry, xattrs);
+    if (type === "file")
+      return withXattrs({ path, type, mode, uid, gid, mtime, size: listed.size, content: listed.content }, xattrs);
+    if (type === "symlink") return withXattrs({ path, type, mode, uid, gid, mtime, linkname: listed.linkname }, xattrs);
+    if (type === "hardlink") {
+      this.hasHardlinks = true;
+      const linkname = this.#realPath(listed.linkname, listed.origin);
+      return { path, type, mode, uid, gid, mtime, linkname };
+    }
+    if (type === "char" || type === "block") {
+      const { devmajor, devminor } = listed;
+      return withXattrs({ path, type, mode, uid, gid, mtime, devmajor, devminor }, xattrs);
+    }
+    return withXattrs({ path, type, mode, uid, gid, mtime }, xattrs);
   }
 
   #realPath(path: string, origin: string): string {

@@ -1,5 +1,5 @@
-import { indexLayer, type IndexedEntry, type TarHeader, Tree } from "@lading/oci";
-import fc from "fast-check";
+import { encodeBytestring, indexLayer, type IndexedEntry, type TarHeader, Tree } from "@lading/oci";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseAccounts } from "./accounts.ts";
 import { lowerOf } from "./base.ts";
@@ -17,7 +17,8 @@ function file(path: string, more: { origin?: string; owner?: Owner; mode?: numbe
   const entry = { ...common, path, mode: 0o644, origin: `src/${path}`, type: "file", ...more } as const;
   return { ...entry, size: bytes.length, content: { kind: "literal", bytes } };
 }
-function folder(path: string, more: { mode?: number; explicit?: boolean; owner?: Owner } = {}): ListedEntry {
+type FolderInput = { mode?: number; explicit?: boolean; owner?: Owner; asked?: { mode: boolean; owner: boolean } };
+function folder(path: string, more: FolderInput = {}): ListedEntry {
   return { ...common, path, mode: 0o755, origin: `src/${path}/`, explicit: false, type: "directory", ...more };
 }
 function symlink(path: string, linkname: string): ListedEntry {
@@ -34,8 +35,8 @@ function node(input: BaseFile): IndexedEntry {
   const path = input.path.replace(/\/$/, "");
   const numbers = { uid: 0, gid: 0, size: 0, mtime: 1000, devmajor: 0, devminor: 0 };
   const mode = type === "directory" ? 0o755 : 0o644;
-  const header = { uname: "", gname: "", linkname: "", xattrs: new Map(), ...numbers, mode, type, ...input, path };
-  return { kind: "node", header };
+  const names = { uname: "", gname: "", linkname: "", xattrs: new Map<string, Uint8Array>() };
+  return { kind: "node", header: { ...names, ...numbers, mode, type, ...input, path } };
 }
 
 /** A base with these files; paths that end in a slash are directories, linkname makes a symlink. */
@@ -96,9 +97,7 @@ describe("folders", () => {
   test("change only in what was asked for", () => {
     const lower = base({ path: "tmp/", mode: 0o1777, uid: 8, gid: 9 });
     const asked = (mode: boolean, owner: boolean): string[] =>
-      shown(
-        plan([{ ...folder("tmp", { mode: 0o700, explicit: true }), asked: { mode, owner } } as ListedEntry], { lower }),
-      );
+      shown(plan([folder("tmp", { mode: 0o700, explicit: true, asked: { mode, owner } })], { lower }));
     expect(asked(true, false)).toEqual(["directory /tmp 700 8:9"]);
     expect(asked(false, true)).toEqual(["directory /tmp 1777 0:0"]);
     expect(asked(false, false)).toEqual([]);
@@ -227,11 +226,18 @@ describe("conflicts", () => {
   });
 
   test("one file listed by two patterns is none", () => {
-    const bytes = Buffer.from("x");
     const stat = { size: 1, mtimeMs: 0, ctimeMs: 0, ino: 1, dev: 1, mode: 0o644 };
-    const one = { ...file("x"), size: 1, content: { kind: "disk", path: "/src/x", stat } } as ListedEntry;
-    expect(paths(plan([one, { ...one }]))).toEqual(["x"]);
-    expect(() => plan([one, { ...one, content: { kind: "literal", bytes } } as ListedEntry])).toThrow("already there");
+    const onDisk = (disk: string): ListedEntry => ({
+      ...common,
+      path: "x",
+      mode: 0o644,
+      origin: disk,
+      type: "file",
+      size: 1,
+      content: { kind: "disk", path: disk, stat },
+    });
+    expect(paths(plan([onDisk("/src/x"), onDisk("/src/x")]))).toEqual(["x"]);
+    expect(() => plan([onDisk("/src/x"), onDisk("/src/y")])).toThrow('"/src/x" is already there');
   });
 });
 
@@ -239,7 +245,16 @@ describe("order", () => {
   test("is that of the paths' bytes, parents first", () => {
     const names = ["b", "a/x", "a-b", "a.c", "é", "Z", "\u{1f600}", "\uffee", "a/\udc80"];
     expect(paths(plan(names.map((name) => file(name))))).toEqual([
-      ...["Z", "a", "a-b", "a.c", "a/x", "a/\udc80", "b", "é", "\uffee", "\u{1f600}"],
+      "Z",
+      "a",
+      "a-b",
+      "a.c",
+      "a/x",
+      "a/\udc80",
+      "b",
+      "é",
+      "\uffee",
+      "\u{1f600}",
     ]);
   });
 
@@ -282,11 +297,12 @@ describe("owners", () => {
   });
 
   test("that nobody knows are an error that names them", () => {
-    const unknown = (owner: Owner): void => void plan([file("a", { owner })], { accounts });
-    expect(() => unknown({ user: "nobody" })).toThrow(
+    expect(() => plan([file("a", { owner: { user: "nobody" } })], { accounts })).toThrow(
       `Cannot find user "nobody": the image's /etc/passwd does not have it`,
     );
-    expect(() => unknown({ user: "node", group: "wheel" })).toThrow('Cannot find group "wheel"');
+    expect(() => plan([file("a", { owner: { user: "node", group: "wheel" } })], { accounts })).toThrow(
+      'Cannot find group "wheel"',
+    );
     expect(() => plan([file("a", { owner: { user: "node" } })])).toThrow("the image has no /etc/passwd");
   });
 });
@@ -421,7 +437,7 @@ test("whatever is listed, each path is there once, in order, and below a folder 
   fc.assert(
     fc.property(listing, fc.constantFrom(nothing, baseTree), (listed, lower) => {
       const entries = plan(listed, { lower });
-      const bytes = entries.map((entry) => encoded(entry.path));
+      const bytes = entries.map((entry) => encodeBytestring(entry.path));
       for (const [at, one] of bytes.slice(1).entries()) expect(Buffer.compare(bytes[at] ?? one, one)).toBe(-1);
       const folders = new Set(["", ...entries.flatMap((entry) => (entry.type === "directory" ? entry.path : []))]);
       for (const entry of entries)
@@ -482,9 +498,4 @@ test("what is planned is what whoever unpacks the layer sees", async () => {
 
 async function* chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
-}
-
-function encoded(text: string): Buffer {
-  const parts = [...text].map((one) => (one === "\udcff" ? Buffer.from([0xff]) : Buffer.from(one)));
-  return Buffer.concat(parts);
 }

@@ -13,9 +13,7 @@ export function parsePort(text: string): string[] {
     throw new BuildError(
       "SPEC",
       `Cannot expose "${text}": expected a port or a range, and optionally /tcp, /udp or /sctp`,
-      {
-        ...(text.includes(":") ? { hint: "Host ports are chosen when the image is run" } : {}),
-      },
+      text.includes(":") ? { hint: "Host ports are chosen when the image is run" } : {},
     );
   if (first < 1 || last > 65_535 || last < first)
     throw new BuildError("SPEC", `Cannot expose "${text}": ports are 1 to 65535, the lower one first`);

@@ -12,19 +12,8 @@ export function isSamePlan(a: LayerPlan, b: LayerPlan): boolean {
 function isSameEntry(a: LayerEntry, b: LayerEntry | undefined): boolean {
   if (b === undefined || a.path !== b.path || a.type !== b.type || a.mode !== b.mode) return false;
   if (a.uid !== b.uid || a.gid !== b.gid || a.mtime !== b.mtime || a.xattrs !== b.xattrs) return false;
-  switch (a.type) {
-    case "file":
-      return b.type === "file" && a.content === b.content;
-    case "symlink":
-    case "hardlink":
-      return b.type === a.type && a.linkname === b.linkname;
-    case "char":
-    case "block":
-      return b.type === a.type && a.devmajor === b.devmajor && a.devminor === b.devminor;
-    case "directory":
-    case "fifo":
-    case "whiteout":
-    case "opaque":
-      return true;
-  }
+  if (a.type === "file") return b.type === "file" && a.content === b.content;
+  if (a.type === "symlink" || a.type === "hardlink") return b.type === a.type && a.linkname === b.linkname;
+  if (a.type !== "char" && a.type !== "block") return true;
+  return b.type === a.type && a.devmajor === b.devmajor && a.devminor === b.devminor;
 }
