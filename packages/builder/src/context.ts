@@ -1,8 +1,8 @@
 import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats } from "node:fs";
 import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { decodeBytestring, encodeBytestring } from "@lading/oci";
-import { distance } from "fastest-levenshtein";
 import { BuildError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
 
 /*
  * The folder that sources come from, and its border. Paths inside are relative, with "/", "" for the
@@ -114,7 +114,7 @@ export class Context {
       }
       const wanted = parts[depth] ?? "";
       if (names.includes(wanted)) continue;
-      const near = nearest(wanted, names);
+      const near = nearest(wanted, names.toSorted());
       if (near === undefined) break;
       const whole = [...parts.slice(0, depth), near, ...parts.slice(depth + 1)].join("/");
       return new BuildError("SOURCE_MISSING", `Cannot add "${source}": there is no such file in ${this.name}`, {
@@ -123,15 +123,6 @@ export class Context {
     }
     return new BuildError("SOURCE_MISSING", `Cannot add "${source}": there is no such file in ${this.name}`);
   }
-}
-
-/** The name that a typing error would most likely have been, if any is near enough. */
-function nearest(wanted: string, names: readonly string[]): string | undefined {
-  const ranked = names
-    .map((name) => ({ name, far: distance(wanted.toLowerCase(), name.toLowerCase()) }))
-    .toSorted((a, b) => a.far - b.far || (a.name < b.name ? -1 : 1));
-  const [best] = ranked;
-  return best !== undefined && best.far <= Math.max(1, Math.floor(wanted.length / 3)) ? best.name : undefined;
 }
 
 /** A bytestring as node:fs wants it. */
