@@ -6,6 +6,7 @@ import { text } from "node:stream/consumers";
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What the command reads from stdin. */
   readonly input?: Uint8Array;
 }
 

@@ -5,7 +5,7 @@ import { installed, isRoot, run } from "./command.ts";
 import { startContainerd } from "./containerd.ts";
 import { readDocuments } from "./documents.ts";
 import { cases, schemaErrors, temporaryFolder } from "@lading/testkit";
-import { helloStatic, lading } from "./lading.ts";
+import { helloStatic, lading, writeFiles } from "./lading.ts";
 import { startPodman } from "./podman.ts";
 import { readTree } from "./tree.ts";
 
@@ -27,7 +27,8 @@ test.runIf(installed("skopeo"))(
   "skopeo sees one index of two platforms, by the digest that the build printed",
   async () => {
     const index = await run("skopeo", ["inspect", "--raw", `oci-archive:${archive}`]);
-    expect(await run("skopeo", ["manifest-digest", "/dev/stdin"], { input: Buffer.from(index) })).toBe(`${digest}\n`);
+    await writeFiles(folder.path, { "index.json": index });
+    expect(await run("skopeo", ["manifest-digest", join(folder.path, "index.json")])).toBe(`${digest}\n`);
     expect(JSON.parse(index)).toMatchObject({
       schemaVersion: 2,
       mediaType: "application/vnd.oci.image.index.v1+json",

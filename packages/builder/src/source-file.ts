@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { diskPath } from "./context.ts";
 import type { FileStat } from "./entry.ts";
 import { BuildError } from "./errors.ts";
 
@@ -23,7 +24,7 @@ export class SourceFile {
     this.#remaining = listed.size;
     try {
       // Something else may stand here by now: do not follow a link, do not wait for a pipe's writer.
-      this.#fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      this.#fd = openSync(diskPath(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     } catch (cause) {
       throw unreadable(path, cause);
     }
