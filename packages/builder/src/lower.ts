@@ -1,4 +1,4 @@
-import type { TarType } from "@lading/oci";
+import { compareBytestrings, type TarType } from "@lading/oci";
 import type { LayerEntry, LayerPlan } from "./entry.ts";
 
 /** A file below the layer that is being planned: what its header says. */
@@ -23,16 +23,21 @@ export interface Lower {
 /** What lies below the first layer of an image FROM scratch. */
 export const nothing: Lower = { get: () => undefined, names: () => [], isEmpty: true };
 
-/** `lower` with a layer laid on it. Costs nothing until it is looked at. */
+/** `lower` with a layer laid on it. Costs nothing until it is looked at, and little when it is looked at seldom. */
 export function layOn(lower: Lower, plan: LayerPlan): Lower {
-  if (plan.entries.length === 0) return lower;
+  const { entries } = plan;
+  if (entries.length === 0) return lower;
+  let lookups = 0;
   let laid: Laid | undefined;
-  const index = (): Laid => (laid ??= indexEntries(plan.entries));
+  const index = (): Laid => (laid ??= indexEntries(entries));
+  const removes = entries.some(({ type }) => type === "whiteout" || type === "opaque");
   return {
     isEmpty: false,
     get(path) {
+      // Most layers put a few files on top of many: an index of those would cost more than it saves.
+      if (!removes && ++lookups < searches) return search(entries, path) ?? lower.get(path);
       const { nodes, hidden } = index();
-      return nodes.get(path) ?? (hidden.size > 0 && isHidden(hidden, path) ? undefined : lower.get(path));
+      return nodes.get(path) ?? (isHidden(hidden, path) ? undefined : lower.get(path));
     },
     names(path) {
       const { nodes, hidden } = index();
@@ -46,6 +51,24 @@ export function layOn(lower: Lower, plan: LayerPlan): Lower {
       return names;
     },
   };
+}
+
+const searches = 500;
+
+/** Finds an entry of a layer that removes nothing, whose entries are in the order of their paths. */
+function search(entries: readonly LayerEntry[], path: string): LowerNode | undefined {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const entry = entries[middle];
+    if (entry === undefined) return undefined;
+    const order = compareBytestrings(entry.path, path);
+    if (order === 0) return entry.type === "whiteout" || entry.type === "opaque" ? undefined : toNode(entry);
+    if (order < 0) low = middle + 1;
+    else high = middle;
+  }
+  return undefined;
 }
 
 interface Laid {
