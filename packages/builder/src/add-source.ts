@@ -23,8 +23,7 @@ export interface SourceOptions {
   readonly onWarning: (message: string) => void;
   readonly signal: AbortSignal | undefined;
   readonly into: Collected;
-  /** Folder for what compressed archives hold. */
-  readonly temporary: string;
+  readonly cacheDir: string | undefined;
 }
 
 /**
@@ -98,8 +97,8 @@ async function addLocated(
   if (stat.isDirectory()) return addFolder(located, destination, own, options);
   if (ignore?.matches(path) === true) return 0;
   if (stat.isFile() && options.unpack) {
-    const { temporary, signal, attributes, into } = options;
-    const archive = await openArchive(context.disk(path), { name: path, stat, temporary, signal });
+    const { cacheDir, signal, attributes, into } = options;
+    const archive = await openArchive(context.disk(path), { name: path, stat, cacheDir, signal });
     return addArchive(archive, path, destination.path, own, attributes, into);
   }
   if (own.some(({ matcher, keep }) => matcher.matches(name) !== keep)) return 0;

@@ -1,17 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  type Stats,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, type Stats, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bytes, decompress, OciError, readTar, sniffCompression, type TarHeader } from "@lading/oci";
+import { recallArchive, rememberArchive } from "./archive-record.ts";
 import { bunzip2, unxz } from "./bzip2-xz.ts";
 import { diskPath, unreadable } from "./context.ts";
 import { BuildError } from "./errors.ts";
@@ -36,23 +28,45 @@ export interface ArchiveOptions {
   readonly name: string;
   /** What lstat said: it must still be that file. */
   readonly stat: Stats;
-  /** Folder for the plain tar of a compressed archive; made when needed. */
-  readonly temporary: string;
+  /** Remembers archives in `archives/`, and has room for plain tars in `tmp/`. Default: nothing is remembered. */
+  readonly cacheDir: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Reads an archive from disk once, from start to end: gzip, bzip2, xz and zstd are told by content. Of a compressed one
- * the plain tar is kept in a temporary file without a name until nothing refers to the archive any more.
+ * What is in an archive: gzip, bzip2, xz and zstd are told by content. An archive that the cache remembers is not read
+ * until a member is; any other is, once and from start to end.
  * Throws BuildError SOURCE_UNREADABLE for what is no archive or a damaged one, SOURCE_CHANGED, OUTPUT.
  */
 export async function openArchive(path: string, options: ArchiveOptions): Promise<Archive> {
-  const { name, stat, temporary, signal } = options;
+  const { name, stat, cacheDir } = options;
+  const startedAt = Date.now();
+  const record = cacheDir === undefined ? undefined : recallArchive(cacheDir, path, stat);
+  if (record === undefined) {
+    const archive = await readArchive(path, options);
+    if (cacheDir !== undefined) rememberArchive(cacheDir, path, stat, startedAt, archive);
+    return archive;
+  }
+  let opened: Promise<Archive> | undefined;
+  return {
+    ...record,
+    async *read(member) {
+      const archive = await (opened ??= readArchive(path, options));
+      if (archive.digest !== record.digest) throw changed(name);
+      yield* archive.read(member);
+    },
+  };
+}
+
+/** Of a compressed archive, the plain tar is kept in a file without a name until nothing refers to the archive any more. */
+async function readArchive(path: string, options: ArchiveOptions): Promise<Archive> {
+  const { name, stat, cacheDir, signal } = options;
   const file = new ArchiveFile(path, name, stat);
   try {
     if (stat.size === 0) throw new Error("it is empty");
     const compression = sniffCompression(file.read(0, Math.min(6, stat.size)));
-    const spool = compression === "none" ? undefined : new Spool(temporary);
+    const spool =
+      compression === "none" ? undefined : new Spool(cacheDir === undefined ? tmpdir() : join(cacheDir, "tmp"));
     const bytes = file.stream(signal);
     const tar =
       spool === undefined || compression === "none"
@@ -145,7 +159,7 @@ class ArchiveFile implements Readable {
     const bytes = Buffer.allocUnsafeSlow(length);
     for (let at = 0; at < length;) {
       const count = this.#readAt(bytes, at, offset + at);
-      if (count === 0) throw this.#changed();
+      if (count === 0) throw changed(this.#name);
       at += count;
     }
     return bytes;
@@ -170,7 +184,7 @@ class ArchiveFile implements Readable {
     const now = fstatSync(this.#fd);
     const { ino, dev, size, mtimeMs, ctimeMs } = this.#stat;
     if (now.ino !== ino || now.dev !== dev || now.size !== size || now.mtimeMs !== mtimeMs || now.ctimeMs !== ctimeMs)
-      throw this.#changed();
+      throw changed(this.#name);
   }
 
   close(): void {
@@ -191,12 +205,12 @@ class ArchiveFile implements Readable {
       throw unreadable(this.#name, cause);
     }
   }
+}
 
-  #changed(): BuildError {
-    return new BuildError("SOURCE_CHANGED", `Cannot unpack "${this.#name}": it changed since it was listed`, {
-      hint: "Build again when nothing writes to the sources any more",
-    });
-  }
+function changed(name: string): BuildError {
+  return new BuildError("SOURCE_CHANGED", `Cannot unpack "${name}": it changed since it was listed`, {
+    hint: "Build again when nothing writes to the sources any more",
+  });
 }
 
 /** A file without a name, so that nothing is left of it however the build ends. */
@@ -211,7 +225,8 @@ class Spool implements Readable {
       mkdirSync(folder, { recursive: true });
       this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
       Spool.#abandoned.register(this, this.#fd);
-      unlinkSync(path);
+      // Another build may have tidied it away in between.
+      rmSync(path, { force: true });
     } catch (cause) {
       throw new BuildError("OUTPUT", `Cannot make a temporary file in ${folder}`, { cause });
     }

@@ -63,16 +63,14 @@ export function pruneCache(folder: string, { maxAgeMs, maxBytes = Infinity }: Pr
     const blob = /"digest":"sha256:([0-9a-f]{64})"/.exec(readText(path))?.[1];
     if (blob === undefined || !present.has(blob)) rmSync(path, { force: true });
   }
-  for (const { path, stat } of files(join(folder, "layers/listing"))) {
-    if (stat.mtimeMs < oldest) rmSync(path, { force: true });
-  }
+  for (const { path, stat } of knowledge(folder)) if (stat.mtimeMs < oldest) rmSync(path, { force: true });
   return { removed, bytes };
 }
 
 /** Remove every layer and everything known of earlier builds. */
 export function clearCache(folder: string): PruneResult {
   const result = pruneCache(folder, { maxBytes: -1 });
-  for (const { path } of files(join(folder, "layers/listing"))) rmSync(path, { force: true });
+  for (const { path } of knowledge(folder)) rmSync(path, { force: true });
   return result;
 }
 
@@ -84,6 +82,11 @@ interface FoundFile {
 
 function recordFiles(folder: string): FoundFile[] {
   return ["stat", "content", "shape"].flatMap((kind) => files(join(folder, "layers", kind)));
+}
+
+/** What is known of earlier builds' layers and of archives: it stands for no blob. */
+function knowledge(folder: string): FoundFile[] {
+  return [...files(join(folder, "layers/listing")), ...files(join(folder, "archives"))];
 }
 
 /** The files of a folder that may not be there, or lose files while we look. */

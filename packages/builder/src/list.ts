@@ -1,4 +1,3 @@
-import { tmpdir } from "node:os";
 import { formatPlatform, normalizePlatform, parsePlatform, type Platform } from "@lading/oci";
 import { type AddSource, addSource } from "./add-source.ts";
 import { type Attributes, attributesOf } from "./attributes.ts";
@@ -21,8 +20,11 @@ export interface ListOptions {
   readonly timestamp: number;
   /** Patterns of files that look like secrets and are meant: see `refuseSecrets`. */
   readonly allowSecrets?: readonly string[] | undefined;
-  /** Folder for what compressed archives hold, which has no name there and is gone with the process. Default: the system's. */
-  readonly temporary?: string | undefined;
+  /**
+   * Cache folder: remembers what is in archives, and has room for what compressed ones hold.
+   * Default: nothing is remembered, and the room is the system's folder for temporary files.
+   */
+  readonly cacheDir?: string | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,15 +38,7 @@ export interface ListOptions {
  * Throws BuildError SOURCE_MISSING, SOURCE_OUTSIDE, SOURCE_UNREADABLE, SOURCE_CHANGED, SECRET and SPEC.
  */
 export async function listLayer(layer: LayerSpec, options: ListOptions): Promise<ListedEntry[]> {
-  const {
-    platform,
-    timestamp,
-    ignore,
-    signal,
-    onWarning = () => {},
-    allowSecrets = [],
-    temporary = tmpdir(),
-  } = options;
+  const { platform, timestamp, ignore, signal, onWarning = () => {}, allowSecrets = [], cacheDir } = options;
   if (!isFor(layer.platform, platform)) return [];
   const context = new Context(options.context);
   const into = new Collected();
@@ -60,7 +54,7 @@ export async function listLayer(layer: LayerSpec, options: ListOptions): Promise
         onWarning,
         signal,
         into,
-        temporary,
+        cacheDir,
         unpack: one.unpack === true,
       });
     } else into.add(literalEntry(one, attributes));

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { formatPlatform, type Options, parsePlatform, type Platform, samePlatform } from "@lading/oci";
 import { type Base, baseAnnotations, defaultPlatforms, type FoundBase, lowerOf, openBase } from "./base.ts";
 import { applyConfig } from "./config.ts";
@@ -178,14 +177,15 @@ class Planner {
     const shared = !dependsOnPlatform(layer);
     const known = shared ? this.#listed.get(layer) : undefined;
     if (known !== undefined) return known;
-    const { context, spec, signal } = this.#request;
+    const { context, cacheDir, spec, signal } = this.#request;
     const listing = listLayer(layer, {
       context,
       ignore: this.#ignore,
       platform: shared ? undefined : platform,
       timestamp: this.#timestamp,
-      temporary: join(this.#request.cacheDir, "tmp"),
+      cacheDir: this.#request.cacheDir,
       allowSecrets: spec.allowSecrets,
+      cacheDir,
       onWarning: this.#warn,
       signal,
     });

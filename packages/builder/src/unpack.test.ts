@@ -1,11 +1,21 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, linkSync, mkdirSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { encodeTarHeader, tarTrailerSize } from "@lading/oci";
 import { cases, casesIn, temporaryFolder } from "@lading/testkit";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import * as z from "zod";
 import { BuildError } from "./errors.ts";
 import { listLayer } from "./list.ts";
@@ -21,7 +31,7 @@ async function folderFor(): Promise<string> {
 async function unpack(context: string, src: string, more: object = {}): Promise<ListedEntry[]> {
   const spec = buildSpecSchema.parse({ layers: [{ add: [{ src, dest: "/", unpack: true, ...more }] }] });
   const add: AddSpec[] = spec.layers?.[0]?.add ?? [];
-  return listLayer({ add }, { context, timestamp: 1, temporary: join(context, "temporary") });
+  return listLayer({ add }, { context, timestamp: 1, cacheDir: join(context, "cache") });
 }
 
 async function failure(listing: Promise<unknown>): Promise<string> {
@@ -133,7 +143,7 @@ test("nothing is left of what a compressed archive was unpacked to", async () =>
   const context = await busybox();
   execFileSync("tar", ["-C", join(context, "root"), "-czf", join(context, "a.tgz"), "."]);
   await unpack(context, "a.tgz");
-  expect(readdirSync(join(context, "temporary"))).toEqual([]);
+  expect(readdirSync(join(context, "cache/tmp"))).toEqual([]);
 });
 
 test("the description's word goes before the archive's", async () => {
@@ -268,6 +278,44 @@ test("an archive that changes between listing and packing is not read", async ()
   const [entry] = await unpack(context, "a.tar");
   writeFileSync(path, tarOf([{ path: "f", text: "new!" }]));
   await expect(textOf(entry)).rejects.toThrow('Cannot unpack "a.tar": it changed since it was listed');
+});
+
+test("an archive that has not changed is not read again before its members are", async () => {
+  const context = await busybox();
+  const path = join(context, "a.tgz");
+  execFileSync("tar", ["-C", join(context, "root"), "--xattrs", "-czf", path, "."]);
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  const first = await unpack(context, "a.tgz");
+  expect(readdirSync(join(context, "cache/archives"))).toHaveLength(1);
+
+  const second = await unpack(context, "a.tgz");
+  expect(JSON.stringify(second)).toBe(JSON.stringify(first));
+  expect(await textOf(second[1])).toBe("#!program");
+
+  // Only the record can tell of a member that the archive does not have; and what it tells is not believed blindly.
+  const record = join(context, "cache/archives", readdirSync(join(context, "cache/archives"))[0] ?? "");
+  writeFileSync(
+    record,
+    readFileSync(record, "utf8")
+      .replaceAll("applet7", "recalled")
+      .replace(/"digest":"../, '"digest":"00'),
+  );
+  const third = await unpack(context, "a.tgz");
+  expect(third.map((entry) => entry.path)).toContain("bin/recalled");
+  await expect(textOf(third[1])).rejects.toThrow("it changed since it was listed");
+
+  writeFileSync(record, "damaged");
+  expect(JSON.stringify(await unpack(context, "a.tgz"))).toBe(JSON.stringify(first));
+  writeFileSync(path, tarOf([{ path: "f", text: "other" }]));
+  expect(await unpack(context, "a.tgz")).toMatchObject([{ path: "f" }]);
+});
+
+test("an archive that was written a moment ago is not remembered", async () => {
+  const context = await folderFor();
+  writeFileSync(join(context, "a.tar"), tarOf([{ path: "f", text: "x" }]));
+  await unpack(context, "a.tar");
+  expect(existsSync(join(context, "cache/archives"))).toBe(false);
 });
 
 const refused = new Set([
