@@ -1,16 +1,18 @@
 // Bundles the command into dist/bin. Loading some two hundred modules costs more than a small
 // build; as a few files it is a tenth of that (docs/decisions/0006-bundled-command.md).
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const out = join(root, "dist", "bin");
+// Made beside and moved into place: a command that runs meanwhile finds the old files or the new.
+const place = join(root, "dist", "bin");
+const out = `${place}.${process.pid}`;
 const require = createRequire(import.meta.url);
 
-rmSync(out, { recursive: true, force: true });
 const bundle = await rolldown({
   input: { main: join(root, "dist", "main.js") },
   platform: "node",
@@ -27,6 +29,11 @@ await bundle.write({
   sourcemap: false,
 });
 await bundle.close();
+
+rmSync(place, { recursive: true, force: true });
+renameSync(out, place);
+// `-h` and not `--help`, which would print the very file that is written here.
+writeFileSync(join(place, "help.txt"), execFileSync(process.execPath, [join(root, "bin", "lading.js"), "-h"]));
 
 // `new URL("x", import.meta.url)` names a file beside the module: a worker becomes an entry of its
 // own in dist/bin, anything else (WebAssembly) is copied there.

@@ -34,27 +34,16 @@ interface Described {
 function describe(issue: Issue, root: unknown, base: readonly PropertyKey[] = []): Described[] {
   const path = [...base, ...issue.path];
   const value = valueAt(root, path);
-  switch (issue.code) {
-    case "unrecognized_keys":
-      return issue.keys.map((key) => unknownKey(key, path));
-    case "invalid_union": {
-      const branches = issue.errors.map((errors) => [...errors]);
-      const best = bestBranch(branches, value);
-      if (best !== undefined) return best.flatMap((inner) => describe(inner, root, path));
-      return [mismatch(path, value, expectedOf(branches.flat()))];
-    }
-    case "invalid_type":
-    case "invalid_value":
-      return [value === undefined ? missing(path) : mismatch(path, value, expectedOf([issue]))];
-    default:
-      return [
-        {
-          message: `${title(path)}: ${show(value)} is not valid: ${issue.message}`,
-          path,
-          hint: quoteHint(path, value),
-        },
-      ];
+  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(key, path));
+  if (issue.code === "invalid_union") {
+    const branches = issue.errors.map((errors) => [...errors]);
+    const best = bestBranch(branches, value);
+    if (best !== undefined) return best.flatMap((inner) => describe(inner, root, path));
+    return [mismatch(path, value, expectedOf(branches.flat()))];
   }
+  if (isKindIssue(issue)) return [value === undefined ? missing(path) : mismatch(path, value, expectedOf([issue]))];
+  const message = `${title(path)}: ${show(value)} is not valid: ${issue.message}`;
+  return [{ message, path, hint: quoteHint(path, value) }];
 }
 
 function unknownKey(key: string, path: readonly PropertyKey[]): Described {
@@ -128,7 +117,7 @@ function show(value: unknown): string {
   if (value === null) return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(value) ?? "no value";
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 

@@ -21,7 +21,8 @@ export function explainLayers(result: BuildResult, style: Style): string {
       if (layer.explanation === undefined || seen.has(layer.diffId)) continue;
       seen.add(layer.diffId);
       const { reason, changes, more } = layer.explanation;
-      const where = result.images.length > 1 ? ` ${style.dim(`(${formatPlatform(image.platform)})`)}` : "";
+      const everywhere = result.images.every(({ layers }) => layers.some(({ diffId }) => diffId === layer.diffId));
+      const where = !everywhere ? ` ${style.dim(`(${formatPlatform(image.platform)})`)}` : "";
       lines.push(`${style.bold(printable(layer.name))}${where}: ${reasons[reason] ?? reason}`);
       for (const { path, what } of changes)
         lines.push(`  ${signs[what] ?? "~"} ${printable(path)}${what in signs ? "" : style.dim(` (${what})`)}`);

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { ConfigError } from "./config-error.ts";
 import { printable, type Style } from "./terminal.ts";
 import { UsageError } from "./usage.ts";
@@ -56,7 +57,7 @@ function messages(error: unknown): string[] {
   const found: string[] = [];
   let at: unknown = error;
   for (let depth = 0; at !== undefined && at !== null && depth < 8; depth++) {
-    const message = at instanceof Error ? at.message || at.name : String(at);
+    const message = at instanceof Error ? at.message || at.name : inspect(at);
     if (!found.some((before) => before.includes(message))) found.push(message);
     if (at instanceof AggregateError && at.cause === undefined)
       for (const each of at.errors) found.push(each instanceof Error ? each.message : String(each));

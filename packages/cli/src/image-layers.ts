@@ -80,7 +80,13 @@ const letters: Readonly<Record<TarHeader["type"], string>> = {
 
 /** Type and permissions as ls(1) shows them: "drwxr-xr-t". */
 export function formatMode({ type, mode }: Pick<TarHeader, "type" | "mode">): string {
-  const triple = (bits: number, special: boolean, letter: string): string =>
-    `${(bits & 4) === 0 ? "-" : "r"}${(bits & 2) === 0 ? "-" : "w"}${special ? ((bits & 1) === 0 ? letter.toUpperCase() : letter) : (bits & 1) === 0 ? "-" : "x"}`;
-  return `${letters[type]}${triple(mode >> 6, (mode & 0o4000) !== 0, "s")}${triple(mode >> 3, (mode & 0o2000) !== 0, "s")}${triple(mode, (mode & 0o1000) !== 0, "t")}`;
+  const user = triple(mode >> 6, (mode & 0o4000) !== 0, "s");
+  const group = triple(mode >> 3, (mode & 0o2000) !== 0, "s");
+  return `${letters[type]}${user}${group}${triple(mode, (mode & 0o1000) !== 0, "t")}`;
+}
+
+function triple(bits: number, special: boolean, letter: string): string {
+  const execute = (bits & 1) !== 0;
+  const last = special ? (execute ? letter : letter.toUpperCase()) : execute ? "x" : "-";
+  return `${(bits & 4) === 0 ? "-" : "r"}${(bits & 2) === 0 ? "-" : "w"}${last}`;
 }

@@ -17,7 +17,7 @@ export function imageNames(spec: BuildSpec, tags: readonly string[]): readonly s
     tags.length > 0 ? new UsageError(message) : new ConfigError([{ message: `tags: ${message}` }]);
 
   const references = given.map((tag) =>
-    base !== undefined && isTag(tag) ? { ...base, tag } : parseName(tag, complain),
+    base !== undefined && isTag(tag) ? withTag(base, tag) : parseName(tag, complain),
   );
   // `name: app` with `tags: ["1.2"]` asks for no app:latest.
   const tagged = base !== undefined && references.some((reference) => sameRepository(reference, base));
@@ -37,6 +37,10 @@ export function fileStem(names: readonly string[], folder: string): string {
 /** The tag of a full name. */
 export function tagOf(name: string): string {
   return parseReference(name).tag ?? "";
+}
+
+function withTag({ registry, repository }: Reference, tag: string): Reference {
+  return { registry, repository, tag };
 }
 
 function sameRepository(a: Reference, b: Reference): boolean {

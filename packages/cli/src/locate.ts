@@ -112,21 +112,17 @@ async function unreadable(text: string, place: Place): Promise<UsageError> {
 export async function placeHint(text: string, place: Place): Promise<string> {
   const found = await stat(text).catch(() => undefined);
   if (found?.isDirectory() === true) return `To name the folder, write oci:${text}`;
-  if (found !== undefined || /\.tar$/.test(text)) return `To name the file, write oci-archive:${text}`;
+  if (found !== undefined || text.endsWith(".tar")) return `To name the file, write oci-archive:${text}`;
   const prefix = /^([a-z-]+):/.exec(text)?.[1];
   const meant = prefix === undefined ? undefined : nearest(prefix, ["oci", "oci-archive", "docker-archive"]);
   if (meant !== undefined && prefix !== undefined && meant !== prefix)
     return `Did you mean ${meant}:${text.slice(prefix.length + 1)}?`;
-  switch (place.transport) {
-    case "podman":
-      return `Save it first: podman save --format oci-archive -o image.tar ${place.name}`;
-    case "docker":
-      return `Save it first: docker save -o image.tar ${place.name}, then name docker-archive:image.tar`;
-    case "containerd":
-      return `Save it first: ctr image export image.tar ${place.name}, then name oci-archive:image.tar`;
-    default:
-      return `Fetch it first: skopeo copy --all docker://${text.replace(/^docker:\/\//, "")} oci:base:${baseTag(text)}, then name oci:base`;
-  }
+  if (place.transport === "podman") return `Save it first: podman save --format oci-archive -o image.tar ${place.name}`;
+  if (place.transport === "docker")
+    return `Save it first: docker save -o image.tar ${place.name}, then name docker-archive:image.tar`;
+  if (place.transport === "containerd")
+    return `Save it first: ctr image export image.tar ${place.name}, then name oci-archive:image.tar`;
+  return `Fetch it first: skopeo copy --all docker://${text.replace(/^docker:\/\//, "")} oci:base:${baseTag(text)}, then name oci:base`;
 }
 
 function baseTag(text: string): string {

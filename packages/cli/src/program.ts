@@ -104,6 +104,14 @@ const globalOptions: Readonly<Record<string, Options>> = {
 function program(args: readonly string[], signal: AbortSignal, finish: (code: number) => void): Argv {
   // What may be typed, for suggestions; a command's own options join when it is loaded.
   const known = new Set(["help", "version", ...Object.keys(globalOptions)]);
+  // yargs lays out the help text whether it is asked for or not, which costs more than the rest of
+  // it together: unasked, there is little to lay out.
+  const helping = args.some((arg) => ["--help", "-h", "help", "completion", "--get-yargs-completions"].includes(arg));
+  const shown = (options: Readonly<Record<string, Options>>): Record<string, Options> =>
+    Object.fromEntries(
+      Object.entries(options).map(([name, option]) => [name, helping ? option : { ...option, hidden: true }]),
+    );
+  const called = commands.filter(({ usage }) => usage.split(" ")[0] === args[0]);
   // yargs would take a lone dash for a flag without a name.
   let parser = yargs(args.map((arg) => (arg === "-" ? dash : arg)))
     .scriptName("lading")
@@ -117,21 +125,24 @@ function program(args: readonly string[], signal: AbortSignal, finish: (code: nu
       "parse-numbers": false,
       "parse-positional-numbers": false,
     })
-    .options(globalOptions)
+    .options(shown(globalOptions))
     .group([...Object.keys(globalOptions), "help", "version"], "On every command:")
-    .help("help", "show this")
-    .alias("help", "h")
-    .version("version", "print the version", version)
-    .completion("completion", "Print a completion script for the shell")
     .demandCommand(1, "Cannot go on without a command")
     .strict()
-    .wrap(Math.min(100, process.stdout.columns ?? 100))
     .exitProcess(false)
+    .version("version", "print the version", version)
     .showHelpOnFail(false)
     .fail((message: string | undefined, error: Error | undefined) => {
       throw error ?? usageError(message ?? "", args, known);
     });
-  for (const { usage, describe, load } of commands)
+  if (helping)
+    parser = parser
+      .help("help", "show this")
+      .alias("help", "h")
+      .completion("completion", "Print a completion script for the shell")
+      .wrap(Math.min(100, process.stdout.columns || 100));
+  else parser = parser.help(false).wrap(null);
+  for (const { usage, describe, load } of helping || called.length === 0 ? commands : called)
     parser = parser.command(
       usage,
       describe,
@@ -139,7 +150,9 @@ function program(args: readonly string[], signal: AbortSignal, finish: (code: nu
         const { positionals = {}, options = {}, examples = [] } = (await load()).command;
         for (const name of Object.keys(options)) known.add(name);
         for (const [name, positional] of Object.entries(positionals)) inner.positional(name, positional);
-        return inner.options(options).example(examples.map(([line, what]) => [`$0 ${line}`, what]));
+        return inner
+          .options(shown(options))
+          .example((helping ? examples : []).map(([line, what]) => [`$0 ${line}`, what]));
       },
       async (values) => finish((await (await load()).command.run({ flags: new Flags(values), signal })) ?? 0),
     );

@@ -2,6 +2,7 @@ import type { Progress, ProgressEvent, ProgressStream } from "./progress.ts";
 
 /** One JSON object a line, in the order of events. */
 export class JsonProgress implements Progress {
+  readonly lasting = true;
   readonly #stream: ProgressStream;
 
   constructor(stream: ProgressStream) {

@@ -4,6 +4,7 @@ import { printable, type Style } from "./terminal.ts";
 
 /** A line per thing that is done, for logs. Quick steps get no line of their own when they start. */
 export class PlainProgress implements Progress {
+  readonly lasting = true;
   readonly #stream: ProgressStream;
   readonly #style: Style;
   readonly #layers = new Map<

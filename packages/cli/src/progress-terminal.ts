@@ -21,6 +21,7 @@ const frameTime = 80;
  * stays on the screen is what the command prints afterwards.
  */
 export class TerminalProgress implements Progress {
+  readonly lasting = false;
   readonly #stream: ProgressStream;
   readonly #style: Style;
   readonly #rows = new Map<string, Row>();
@@ -105,8 +106,8 @@ export class TerminalProgress implements Progress {
   // Running rows are what matters when there are more than fit; the last column stays free, or the
   // terminal would wrap.
   #lines(): string[] {
-    const width = Math.max(20, (this.#stream.columns ?? 80) - 1);
-    const room = Math.max(1, (this.#stream.rows ?? 24) - 2);
+    const width = Math.max(20, (this.#stream.columns || 80) - 1);
+    const room = Math.max(1, (this.#stream.rows || 24) - 2);
     const all = [...this.#rows.values()];
     const running = all.filter((row) => row.outcome === undefined);
     const shown = all.length <= room ? all : running.slice(0, room);

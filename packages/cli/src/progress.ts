@@ -19,6 +19,8 @@ export type ProgressEvent =
 
 /** Shows events to a person or a program; after `end` nothing transient is left on the screen. */
 export interface Progress {
+  /** Whether lines that were written stay: then a summary need not repeat them. */
+  readonly lasting: boolean;
   event(event: ProgressEvent): void;
   end(): void;
 }
@@ -57,4 +59,4 @@ export function createProgress(
   }
 }
 
-const silent: Progress = { event: () => undefined, end: () => undefined };
+const silent: Progress = { lasting: false, event: () => undefined, end: () => undefined };

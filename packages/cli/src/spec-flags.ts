@@ -43,7 +43,7 @@ export const specOptions: Readonly<Record<string, Options>> = {
 export async function specFromFlags(flags: Flags, env: NodeJS.ProcessEnv = process.env): Promise<BuildSpec> {
   const add = [
     ...flags.list("add").map((value) => addition("add", value)),
-    ...flags.list("unpack").map((value) => ({ ...addition("unpack", value), unpack: true })),
+    ...flags.list("unpack").map((value) => Object.assign(addition("unpack", value), { unpack: true })),
   ];
   const values = {
     from: flags.text("from"),

@@ -5,18 +5,21 @@ import { reuseText } from "./progress-plain.ts";
 import { formatSize, formatTime } from "./quantity.ts";
 import { printable, type Style, table } from "./terminal.ts";
 
-/** What a person wants to know after a build: names, platforms, layers, outputs, time. */
+/** What a person wants to know after a build: names, platforms, layers, outputs, time; `brief` where the rest was told. */
 export function summary(
   result: BuildResult,
   names: readonly string[],
   outputs: readonly Written[],
   total: number,
   style: Style,
+  brief: boolean,
 ): string {
   const title =
     names.length === 0
       ? "image without a name"
       : names.map((name) => familiarReference(parseReference(name))).join(", ");
+  const platforms = result.images.map((image) => formatPlatform(image.platform)).join(", ");
+  if (brief) return `built ${title} for ${platforms} in ${formatTime(total)}\n`;
   // Layers that every platform shares are one row; others say whose they are.
   const layers = new Map<string, { readonly layer: BuiltLayer; readonly platforms: string[] }>();
   for (const image of result.images)
@@ -36,16 +39,14 @@ export function summary(
         ? style.dim(platforms.join(", "))
         : "",
   ]);
-  const platforms = result.images.map((image) => formatPlatform(image.platform)).join(", ");
   const written = outputs.map((output) =>
     output.unchanged
       ? `${output.place} ${style.dim(`is up to date (${formatSize(output.size)})`)}`
       : `${output.place} ${style.dim(`(${formatSize(output.size)})`)}`,
   );
   return `${[
-    `${style.bold(title)} ${style.dim(`for ${platforms}`)}`,
+    `${style.bold(title)} ${style.dim(`for ${platforms} in ${formatTime(total)}`)}`,
     ...table(rows, [1]),
     ...written.map((line) => `${style.green("✔")} ${line}`),
-    style.dim(`  ${formatTime(total)}`),
   ].join("\n")}\n`;
 }

@@ -27,8 +27,9 @@ test("a table sets cells in columns and leaves no spaces at the end", () => {
   ).toEqual(["a     1", "bcd  12  x"]);
 });
 
+const red = (isTTY: boolean, env: NodeJS.ProcessEnv): string => styleFor({ isTTY }, env).red("x");
+
 test("colours are for terminals, and NO_COLOR takes them away", () => {
-  const red = (isTTY: boolean, env: NodeJS.ProcessEnv): string => styleFor({ isTTY }, env).red("x");
   expect(red(true, {})).toBe("\x1b[31mx\x1b[39m");
   expect([red(false, {}), red(true, { NO_COLOR: "1" }), red(true, { TERM: "dumb" })]).toEqual(["x", "x", "x"]);
   expect(red(false, { FORCE_COLOR: "1" })).toBe("\x1b[31mx\x1b[39m");

@@ -107,7 +107,7 @@ async function make(
     if (!flags.on("quiet")) {
       const style = styleFor(process.stderr);
       if (flags.on("explain")) text += explainLayers(result, style);
-      text += summary(result, names, written, performance.now() - begun, style);
+      text += summary(result, names, written, performance.now() - begun, style, progress.lasting);
     }
   } finally {
     progress.end();

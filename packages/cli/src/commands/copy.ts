@@ -35,7 +35,7 @@ export const command: Command = {
     } finally {
       progress.end();
     }
-    if (!flags.on("quiet") && process.stderr.isTTY === true)
+    if (!flags.on("quiet") && process.stderr.isTTY)
       process.stderr.write(`${written.place} (${formatSize(written.size)}) in ${formatTime(written.ms)}\n`);
     if (destination.stdout) return;
     const { digest, mediaType } = descriptor;

@@ -68,7 +68,7 @@ async function cache(folder: string): Promise<Finding[]> {
     ];
   }
   const { bavail, bsize } = await statfs(folder);
-  const free = Number(bavail) * Number(bsize);
+  const free = bavail * bsize;
   return [
     { what: "cache", state: "good", detail: folder },
     { what: "disk", state: free < 1e9 ? "bad" : "good", detail: `${formatSize(free)} free for the cache` },

@@ -26,7 +26,7 @@ export const command: Command = {
   run: async ({ flags, signal }) => {
     const destination = flags.required("destination");
     const toStdout = destination === "-";
-    if (toStdout && process.stdout.isTTY === true)
+    if (toStdout && process.stdout.isTTY)
       throw new UsageError("Cannot write a tar to a terminal", {
         hint: "Send it on: lading export PLACE - > files.tar",
       });
