@@ -48,12 +48,16 @@ function key(entries: readonly LayerEntry[], purpose: string, withContent: boole
   const hash = createHash("sha256").update(`lading ${purpose} ${FORMAT} ${entries.length}\0`);
   const numbers = new Float64Array(BATCH * NUMBERS);
   for (let from = 0; from < entries.length; from += BATCH) {
-    const batch = entries.slice(from, from + BATCH);
     numbers.fill(0);
     let text = "";
-    for (const [index, entry] of batch.entries()) text += enter(entry, numbers, index * NUMBERS, withContent);
-    // UTF-16, because UTF-8 would make one of all bytes that are not UTF-8 (lone surrogates here).
-    hash.update(numbers).update(text, "utf16le");
+    let at = 0;
+    for (const entry of entries.slice(from, from + BATCH)) {
+      text += enter(entry, numbers, at, withContent);
+      at += NUMBERS;
+    }
+    // UTF-8 would make one of all bytes that are not UTF-8 (lone surrogates here); UTF-16 is twice as much to hash.
+    const encoding = text.isWellFormed() ? "utf8" : "utf16le";
+    hash.update(numbers).update(encoding).update(text, encoding);
   }
   return hash.digest("hex");
 }
