@@ -183,7 +183,6 @@ class Planner {
       ignore: this.#ignore,
       platform: shared ? undefined : platform,
       timestamp: this.#timestamp,
-      cacheDir: this.#request.cacheDir,
       allowSecrets: spec.allowSecrets,
       cacheDir,
       onWarning: this.#warn,
