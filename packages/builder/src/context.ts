@@ -178,7 +178,7 @@ function statOf(path: string, source: string): Stats | undefined {
   }
 }
 
-function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
 }
 

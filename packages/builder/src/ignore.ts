@@ -1,17 +1,20 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { isAbsolute, join, relative } from "node:path";
 import { BuildError } from "./errors.ts";
 import { cleanPath, Matcher } from "./patterns.ts";
 
 /** Looked for in this order; the first that exists is the one. */
-export const ignoreFileNames: readonly string[] = [".ladingignore", ".containerignore", ".dockerignore"];
+const ignoreFileNames: readonly string[] = [".ladingignore", ".containerignore", ".dockerignore"];
 
 /**
  * The patterns of the context's ignore file: `name` (relative to the context), or the first of `ignoreFileNames`
  * there is; undefined when there is none. The ignore file itself and the build description are files as any other.
+ * `outputs` (absolute paths) are ignored whatever the file says: an image must not end up in the next one.
  * Throws BuildError SOURCE_MISSING when a file named does not exist, SPEC when a pattern is malformed.
  */
-export function readIgnoreFile(context: string, name?: string): Matcher | undefined {
+export function readIgnoreFile(context: string, name?: string, outputs: readonly string[] = []): Matcher | undefined {
+  const own = outputs.map((path) => relative(context, path)).filter((path) => path !== "" && !isOutside(path));
+  const literal = own.map((path) => path.replaceAll(/[\\*?[\]]/g, "\\$&"));
   for (const candidate of name === undefined ? ignoreFileNames : [name]) {
     let text: string;
     try {
@@ -20,9 +23,13 @@ export function readIgnoreFile(context: string, name?: string): Matcher | undefi
       if (name === undefined && cause instanceof Error && "code" in cause && cause.code === "ENOENT") continue;
       throw new BuildError("SOURCE_MISSING", `Cannot read the ignore file "${candidate}" in ${context}`, { cause });
     }
-    return new Matcher(parseIgnoreFile(text), candidate);
+    return new Matcher([...parseIgnoreFile(text), ...literal], candidate);
   }
-  return undefined;
+  return literal.length === 0 ? undefined : new Matcher(literal, "outputs");
+}
+
+function isOutside(path: string): boolean {
+  return path === ".." || path.startsWith("../") || isAbsolute(path);
 }
 
 /** The patterns of a .dockerignore file, ready for `Matcher` (moby/patternmatcher ignorefile.ReadAll). */

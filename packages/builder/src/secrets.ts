@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
-import { diskPath, unreadable } from "./context.ts";
+import { diskPath, hasCode, unreadable } from "./context.ts";
 import { BuildError } from "./errors.ts";
 import type { ListedEntry } from "./listing.ts";
 import { Matcher } from "./patterns.ts";
@@ -121,6 +121,8 @@ function readStart(path: string, origin: string): string {
       closeSync(fd);
     }
   } catch (cause) {
+    if (hasCode(cause, "ELOOP", "ENXIO"))
+      throw new BuildError("SOURCE_CHANGED", `Cannot read "${origin}": it is no longer a file`, { cause });
     throw unreadable(origin, cause);
   }
 }
