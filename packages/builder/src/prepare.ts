@@ -129,7 +129,7 @@ class Planner {
     this.#request = request;
     this.#warn = warn;
     this.#timestamp = request.sourceDateEpoch ?? 1;
-    this.#ignore = readIgnoreFile(request.context, request.spec.ignoreFile);
+    this.#ignore = readIgnoreFile(request.context, request.spec.ignoreFile, request.outputs);
   }
 
   async planImage(platform: Platform, base: Base | undefined): Promise<readonly LayerPlan[]> {

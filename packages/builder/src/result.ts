@@ -15,6 +15,8 @@ export interface BuildRequest extends Options {
   readonly spec: BuildSpec;
   /** Absolute path of the folder that sources are relative to and may not leave. */
   readonly context: string;
+  /** Absolute paths that results are written to; where they lie in the context, they are no sources. */
+  readonly outputs?: readonly string[] | undefined;
   /** Folder for layers, base indexes and what is known of earlier builds; shared between builds safely. */
   readonly cacheDir: string;
   /** Finds a base by its place ("oci:base", "node:24-slim"); never called for "scratch". */

@@ -66,7 +66,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     usage: "cache [action]",
-    describe: "Show or clean what is kept between builds: ls, prune, clear, dir",
+    describe: "Show or clean what builds left: ls, prune, clear, dir",
     load: async () => await import("./commands/cache.ts"),
   },
   {

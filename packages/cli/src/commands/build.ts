@@ -61,6 +61,7 @@ export const command: Command = {
     const request = {
       spec,
       context: resolve(context),
+      outputs: destinations.filter(({ stdout }) => !stdout).map(({ place }) => resolve(place.path)),
       cacheDir: cacheFolder(flags.text("cache-dir")),
       locate: locateBase,
       sourceDateEpoch: sourceDateEpoch(),
