@@ -87,6 +87,11 @@ async function packLayers(
   for (const { layers, platform } of images)
     for (const layer of layers) platforms.set(layer, [...(platforms.get(layer) ?? []), formatPlatform(platform)]);
 
+  const plans = [...platforms.keys()];
+  /** How many layers before this one are called the same. */
+  const twins = ({ name }: LayerPlan, index: number): number =>
+    plans.slice(0, index).filter((one) => one.name === name).length;
+
   await using pool = new CompressPool(workers);
   const limiter = new Limiter(Math.max(1, workers));
   const packed = new Map<LayerPlan, PackedLayer>();
@@ -94,7 +99,7 @@ async function packLayers(
     limiter
       .run(async () => {
         signal.throwIfAborted();
-        const identity = [request.context, plan.name, ...names].join("\0");
+        const identity = [request.context, plan.name, twins(plan, index), ...names].join("\0");
         const { noCache } = request;
         const options = { cache, pool, compression, listedAt, identity, noCache, signal };
         packed.set(plan, await packOne(plan, String(index), names, options, request.onEvent));

@@ -405,6 +405,17 @@ describe("removals", () => {
   });
 });
 
+test("a layer below answers the same however often it is asked", () => {
+  const listed = Array.from({ length: 1000 }, (_, at) => file(`d/${at}`, { mode: at % 512 }));
+  const below = layOn(base("d/", "d/of-base", "e"), plannedWith(listed).plan);
+  for (let turn = 0; turn < 2; turn++) {
+    for (const [at, one] of listed.entries()) expect(below.get(one.path)?.mode).toBe(at % 512);
+    expect(below.get("d/of-base")?.type).toBe("file");
+    expect(below.get("d/none")).toBeUndefined();
+  }
+  expect([...below.names("d")]).toHaveLength(1001);
+});
+
 describe("names that differ by case only", () => {
   test("are warned about, once a pair", () => {
     const { warnings } = plannedWith([file("Readme"), file("readme"), file("README"), file("a/Readme"), file("A/x")]);
