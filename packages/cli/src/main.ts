@@ -1,7 +1,12 @@
+import { setFlagsFromString } from "node:v8";
 import { runProgram } from "./program.ts";
 
 /** The process `lading`: runs the command line `args`, sets the exit code. */
 export async function main(args: readonly string[]): Promise<void> {
+  // What a build throws away is small and short-lived; a young generation that grows with the number
+  // of files (110 MB at 100 000) buys no time. Node 22 to 26 read this when they would grow it.
+  setFlagsFromString("--semi-space-growth-factor=1");
+
   const interruption = new AbortController();
   const interrupt = (): void => {
     // The second Ctrl-C does not wait for the cleaning up.
