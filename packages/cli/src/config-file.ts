@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { BuildSpec } from "@lading/builder";
 import { ConfigError } from "./config-error.ts";
 import { parseConfigValue } from "./config-issues.ts";
-import { nearest, UsageError } from "./usage.ts";
+import { UsageError } from "./usage.ts";
 import { parseYamlConfig } from "./yaml-config.ts";
 
 /** Names of build descriptions, in the order in which they are looked for. */
@@ -44,15 +44,17 @@ export async function findConfig(context: string): Promise<FoundConfig> {
 }
 
 /**
- * Reads a build description: YAML, or a module whose default export is one (or a function that
- * returns one). `shown` is how messages call the file. Throws ConfigError, or UsageError when there
- * is no such file or its kind is unknown.
+ * Reads a build description: a module whose default export is one (or a function that returns
+ * one), else YAML. `shown` is how messages call the file. Throws ConfigError, or UsageError when the
+ * file cannot be read or is another tool's.
  */
 export async function loadConfig(path: string, shown: string = path): Promise<BuildSpec> {
   const kind = extname(path);
   if (/^\.[cm]?[jt]s$/.test(kind)) return await loadModule(path, shown);
-  if (kind !== ".yaml" && kind !== ".yml" && kind !== ".json") throw unreadableKind(path, shown);
-  if (/^jib\.ya?ml$/.test(basename(path))) throw unreadableKind(path, shown);
+  if (/^(?:dockerfile|containerfile)|\.(?:dockerfile|containerfile)$|^jib\.ya?ml$/i.test(basename(path)))
+    throw new UsageError(`Cannot read "${shown}": this version reads YAML and modules as build descriptions only`, {
+      hint: "Run `lading init` to start a lading.yaml, or name files with --add SRC:DEST",
+    });
 
   let text: string;
   try {
@@ -100,15 +102,4 @@ async function loadModule(path: string, shown: string): Promise<BuildSpec> {
       },
     ]);
   return await parseConfigValue(exported, shown);
-}
-
-function unreadableKind(path: string, shown: string): UsageError {
-  const name = basename(path);
-  const meant = nearest(name, configNames);
-  return new UsageError(`Cannot read "${shown}": this version reads .yaml, .ts and .js build descriptions only`, {
-    hint:
-      foreign.includes(name) || meant === undefined
-        ? "Run `lading init` to start a lading.yaml"
-        : `Did you mean "${meant}"?`,
-  });
 }

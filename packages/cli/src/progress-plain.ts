@@ -7,14 +7,16 @@ export class PlainProgress implements Progress {
   readonly lasting = true;
   readonly #stream: ProgressStream;
   readonly #style: Style;
+  readonly #several: boolean;
   readonly #layers = new Map<
     string,
     { readonly name: string; readonly size: number; readonly entries: number; told: number }
   >();
 
-  constructor(stream: ProgressStream, style: Style) {
+  constructor(stream: ProgressStream, style: Style, several: boolean) {
     this.#stream = stream;
     this.#style = style;
+    this.#several = several;
   }
 
   event(event: ProgressEvent): void {
@@ -23,7 +25,11 @@ export class PlainProgress implements Progress {
         this.#line(`base ${event.place} for ${event.platform}: ${event.digest}`);
         break;
       case "layer-start":
-        this.#layers.set(event.id, { ...event, name: label(event.name, event.platforms), told: performance.now() });
+        this.#layers.set(event.id, {
+          ...event,
+          name: label(event.name, event.platforms, this.#several),
+          told: performance.now(),
+        });
         break;
       case "layer-progress":
         this.#stillPacking(event.id, event.done);
@@ -75,9 +81,9 @@ export class PlainProgress implements Progress {
   }
 }
 
-/** A layer's name, with the platforms it is for when it is not for all. */
-export function label(name: string, platforms: readonly string[]): string {
-  return printable(platforms.length === 1 ? `${name} (${platforms[0]})` : name);
+/** A layer's name, with the platform it is for when there are others. */
+export function label(name: string, platforms: readonly string[], several: boolean): string {
+  return printable(several && platforms.length === 1 ? `${name} (${platforms[0]})` : name);
 }
 
 /** How a layer came to be, in one word or two. */

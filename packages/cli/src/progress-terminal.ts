@@ -24,21 +24,23 @@ export class TerminalProgress implements Progress {
   readonly lasting = false;
   readonly #stream: ProgressStream;
   readonly #style: Style;
+  readonly #several: boolean;
   readonly #rows = new Map<string, Row>();
   readonly #timer: NodeJS.Timeout;
   #drawn = 0;
   #frame = 0;
 
-  constructor(stream: ProgressStream, style: Style) {
+  constructor(stream: ProgressStream, style: Style, several = false) {
     this.#stream = stream;
     this.#style = style;
+    this.#several = several;
     this.#timer = setInterval(() => this.draw(), frameTime).unref();
   }
 
   event(event: ProgressEvent): void {
     switch (event.type) {
       case "layer-start":
-        this.#start(event.id, label(event.name, event.platforms), event.size);
+        this.#start(event.id, label(event.name, event.platforms, this.#several), event.size);
         break;
       case "layer-progress":
         this.#advance(event.id, event.done);

@@ -33,20 +33,21 @@ export interface ProgressStream {
   readonly rows?: number;
 }
 
-/** `mode` is what `--progress` says; "auto" draws on terminals and writes lines elsewhere, CI logs above all. */
+/** `mode` is what `--progress` says; "auto" draws on terminals and writes lines elsewhere, CI logs above all; `several` platforms are told apart. */
 export function createProgress(
   mode: string | undefined,
   {
     stream = process.stderr,
     env = process.env,
     quiet = false,
-  }: { stream?: ProgressStream; env?: NodeJS.ProcessEnv; quiet?: boolean } = {},
+    several = false,
+  }: { stream?: ProgressStream; env?: NodeJS.ProcessEnv; quiet?: boolean; several?: boolean } = {},
 ): Progress {
   switch (mode ?? "auto") {
     case "tty":
-      return new TerminalProgress(stream, styleFor(stream, env));
+      return new TerminalProgress(stream, styleFor(stream, env), several);
     case "plain":
-      return new PlainProgress(stream, styleFor(stream, env));
+      return new PlainProgress(stream, styleFor(stream, env), several);
     case "json":
       return new JsonProgress(stream);
     case "none":
@@ -54,8 +55,8 @@ export function createProgress(
     default:
       if (quiet) return silent;
       return stream.isTTY === true && env["TERM"] !== "dumb" && (env["CI"] ?? "") === ""
-        ? new TerminalProgress(stream, styleFor(stream, env))
-        : new PlainProgress(stream, styleFor(stream, env));
+        ? new TerminalProgress(stream, styleFor(stream, env), several)
+        : new PlainProgress(stream, styleFor(stream, env), several);
   }
 }
 

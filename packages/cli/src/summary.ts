@@ -16,7 +16,7 @@ export function summary(
 ): string {
   const title =
     names.length === 0
-      ? "image without a name"
+      ? "an image without a name"
       : names.map((name) => familiarReference(parseReference(name))).join(", ");
   const platforms = result.images.map((image) => formatPlatform(image.platform)).join(", ");
   if (brief) return `built ${title} for ${platforms} in ${formatTime(total)}\n`;

@@ -89,7 +89,10 @@ async function make(
   destinations: readonly Destination[],
 ): Promise<void> {
   const begun = performance.now();
-  const progress = createProgress(flags.text("progress"), { quiet: flags.on("quiet") });
+  const progress = createProgress(flags.text("progress"), {
+    quiet: flags.on("quiet"),
+    several: (request.spec.platforms?.length ?? 0) > 1,
+  });
   const written: Written[] = [];
   let metadata: Metadata;
   let text = "";
