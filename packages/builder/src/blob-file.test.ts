@@ -26,10 +26,9 @@ test("a folder that is not there is an error of the output", () => {
 
 test("a file that is not committed vanishes, one that is stays", () => {
   const folder = temporaryFolder();
-  {
-    using file = new BlobFile(folder);
-    file.write(Buffer.from("lost"));
-  }
+  const lost = new BlobFile(folder);
+  lost.write(Buffer.from("lost"));
+  lost.discard();
   replaceFile(join(folder, "kept"), "old", folder);
   replaceFile(join(folder, "kept"), "new", folder);
 

@@ -9,7 +9,7 @@ import { BuildError } from "./errors.ts";
  * renamed at the end. That name has the host and the process id in it, so that the leftovers of a
  * killed process can be told (see `isAbandoned`).
  */
-export class BlobFile implements Disposable {
+export class BlobFile {
   readonly path: string;
   #fd: number | undefined;
   #size = 0;
@@ -44,7 +44,7 @@ export class BlobFile implements Disposable {
   }
 
   /** Remove the file, unless it was committed. */
-  [Symbol.dispose](): void {
+  discard(): void {
     if (this.#committed) return;
     this.#close();
     rmSync(this.path, { force: true });
@@ -60,9 +60,13 @@ export class BlobFile implements Disposable {
 
 /** Write a whole small file in one step, by rename; readers see the old or the new one. */
 export function replaceFile(path: string, bytes: Uint8Array | string, folder: string): void {
-  using file = new BlobFile(folder);
-  file.write(typeof bytes === "string" ? Buffer.from(bytes) : bytes);
-  file.commit(path);
+  const file = new BlobFile(folder);
+  try {
+    file.write(typeof bytes === "string" ? Buffer.from(bytes) : bytes);
+    file.commit(path);
+  } finally {
+    file.discard();
+  }
 }
 
 /** Whether an unfinished file's writer is gone: no such process here, or silent for a day elsewhere. */

@@ -176,9 +176,10 @@ test("a killed build leaves nothing that a later one trusts, and the next one sw
   const folder = temporaryFolder();
   const child = packElsewhere(folder, {});
   if (child.stdout === null) throw new TypeError("Cannot listen to the child");
-  await once(child.stdout, "data");
+  const exit = once(child, "exit");
+  await Promise.race([once(child.stdout, "data"), exit]);
   child.kill("SIGKILL");
-  await once(child, "exit");
+  await exit;
   const { temporaryBytes, blobs, records } = cacheStats(folder);
   expect({ blobs, records }).toEqual({ blobs: 0, records: 0 });
   expect(temporaryBytes).toBeGreaterThan(0);

@@ -106,8 +106,8 @@ async function compress(
 ): Promise<{ readonly layer: CompressedLayer; readonly checksums: Uint32Array }> {
   const { cache, compression, signal, onProgress } = options;
   const bytes = new LayerBytes(plan.entries, signal);
+  const blob = cache.createBlob();
   try {
-    using blob = cache.createBlob();
     const compressor = chooseCompressor(plan, options);
     const layer = await compressLayer(bytes, blob, { compression, compressor, signal, onProgress });
     if (expected !== undefined && layer.diffId !== expected) {
@@ -120,6 +120,7 @@ async function compress(
     cache.commitBlob(blob, layer.descriptor.digest);
     return { layer, checksums: bytes.checksums };
   } finally {
+    blob.discard();
     await bytes.close();
   }
 }
