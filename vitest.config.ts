@@ -16,6 +16,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/**/*.test.ts"],
+          globalSetup: "test/cache-home.ts",
           // Engines, packed packages and large files: minutes, not milliseconds.
           testTimeout: 180_000,
           hookTimeout: 180_000,

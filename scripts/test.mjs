@@ -46,9 +46,12 @@ function report(results) {
   const tests = results.testResults.flatMap((file) => file.assertionResults);
   const skipped = tests.filter(({ status }) => status !== "passed" && status !== "failed");
   const passed = tests.filter(({ status }) => status === "passed").length;
-  // A file that does not load has no tests of its own, and counts as one that failed.
-  const broken = results.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
-  const failed = tests.filter(({ status }) => status === "failed").length + broken.length;
+  const failedTests = tests.filter(({ status }) => status === "failed").length;
+  // A file that does not load, or whose preparations fail, has no failing test of its own, and counts as one.
+  const broken = results.testResults.filter(
+    (file) => file.status === "failed" && !file.assertionResults.some(({ status }) => status === "failed"),
+  );
+  const failed = failedTests + broken.length;
   if (missing.length + skipped.length > 0) console.log("\nLeft out:");
   for (const [program, name, purpose] of missing) console.log(`  ${purpose}: no ${program} (Debian package ${name})`);
   for (const { fullName } of skipped) console.log(`  ${fullName}`);
