@@ -50,23 +50,22 @@ export interface WriteOptions extends Options {
 
 /** Parses where to write. Throws UsageError for a place that this version does not write. */
 export async function parseDestination(text: string): Promise<Destination> {
-  const place = parsePlaceArgument(text);
-  if (isFilePlace(place)) {
-    const stdout = place.path === "-";
-    if (stdout && place.transport === "oci")
-      throw new UsageError(`Cannot write "${text}": a folder cannot go to standard output`);
-    return { place, shown: text, stdout };
-  }
   const docker = /^type=([a-z-]+)\b.*?\bdest=([^,]+)/.exec(text);
-  throw new UsageError(
-    `Cannot write to "${text}": this version writes oci:DIR, oci-archive:FILE and docker-archive:FILE`,
-    {
-      hint:
-        docker === null
-          ? writeHint(await placeHint(text, place))
-          : `Write it as ${docker[1] === "docker" ? "docker" : "oci"}-archive:${docker[2]}`,
-    },
-  );
+  if (docker !== null)
+    throw new UsageError(`Cannot write to "${text}": a place is written otherwise here`, {
+      hint: `Write it as ${docker[1] === "docker" ? "docker" : "oci"}-archive:${docker[2]}`,
+    });
+  const place = parsePlaceArgument(text);
+  if (!isFilePlace(place))
+    throw new UsageError(
+      `Cannot write to "${text}": this version writes oci:DIR, oci-archive:FILE and docker-archive:FILE`,
+      { hint: writeHint(await placeHint(text, place)) },
+    );
+  // A pipe that another process holds cannot be opened by name, so /dev/stdout is the same as "-".
+  const stdout = place.path === "-" || place.path === "/dev/stdout";
+  if (stdout && place.transport === "oci")
+    throw new UsageError(`Cannot write "${text}": a folder cannot go to standard output`);
+  return { place, shown: text, stdout };
 }
 
 /** Where an image goes when nothing else was said: `oci-archive:<name>.tar`, here. */

@@ -110,13 +110,13 @@ async function unreadable(text: string, place: Place): Promise<UsageError> {
 
 /** What a place that names no file was probably meant to be. */
 export async function placeHint(text: string, place: Place): Promise<string> {
-  const found = await stat(text).catch(() => undefined);
-  if (found?.isDirectory() === true) return `To name the folder, write oci:${text}`;
-  if (found !== undefined || text.endsWith(".tar")) return `To name the file, write oci-archive:${text}`;
   const prefix = /^([a-z-]+):/.exec(text)?.[1];
   const meant = prefix === undefined ? undefined : nearest(prefix, ["oci", "oci-archive", "docker-archive"]);
   if (meant !== undefined && prefix !== undefined && meant !== prefix)
     return `Did you mean ${meant}:${text.slice(prefix.length + 1)}?`;
+  const found = await stat(text).catch(() => undefined);
+  if (found?.isDirectory() === true) return `To name the folder, write oci:${text}`;
+  if (found !== undefined || text.endsWith(".tar")) return `To name the file, write oci-archive:${text}`;
   if (place.transport === "podman") return `Save it first: podman save --format oci-archive -o image.tar ${place.name}`;
   if (place.transport === "docker")
     return `Save it first: docker save -o image.tar ${place.name}, then name docker-archive:image.tar`;

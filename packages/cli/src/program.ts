@@ -79,12 +79,16 @@ const commands: readonly CommandEntry[] = [
 /** Runs the command line and returns the exit code; never throws. `signal` aborts the work. */
 export async function runProgram(args: readonly string[], signal: AbortSignal): Promise<number> {
   const verbose = args.includes("--verbose");
+  // What may be typed, for suggestions; a command's own options join when it is loaded.
+  const known = new Set(["help", "version", ...Object.keys(globalOptions)]);
   try {
     let code = 0;
-    await program(args, signal, (result) => (code = result)).parseAsync();
+    await program(args, signal, known, (result) => (code = result)).parseAsync();
     return code;
   } catch (error) {
-    const reason = signal.aborted ? signal.reason : error;
+    // Of its own errors yargs hands some to `fail`, and some it just throws.
+    const told = error instanceof Error && error.name === "YError" ? usageError(error.message, args, known) : error;
+    const reason: unknown = signal.aborted ? signal.reason : told;
     process.stderr.write(explain(reason, styleFor(process.stderr), { verbose }));
     return exitCode(reason);
   }
@@ -101,9 +105,12 @@ const globalOptions: Readonly<Record<string, Options>> = {
   verbose: { type: "boolean", describe: "say more, and where errors come from" },
 };
 
-function program(args: readonly string[], signal: AbortSignal, finish: (code: number) => void): Argv {
-  // What may be typed, for suggestions; a command's own options join when it is loaded.
-  const known = new Set(["help", "version", ...Object.keys(globalOptions)]);
+function program(
+  args: readonly string[],
+  signal: AbortSignal,
+  known: Set<string>,
+  finish: (code: number) => void,
+): Argv {
   // yargs lays out the help text whether it is asked for or not, which costs more than the rest of
   // it together: unasked, there is little to lay out.
   const helping = args.some((arg) => ["--help", "-h", "help", "completion", "--get-yargs-completions"].includes(arg));
