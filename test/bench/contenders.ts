@@ -15,7 +15,7 @@ export interface Contender {
   readonly archive: boolean;
 }
 
-export interface Run {
+interface Run {
   readonly workload: Workload;
   /** The files. */
   readonly source: string;
@@ -28,7 +28,7 @@ const node = join(root, "node_modules/.bin/node");
 const command = join(root, "packages/cli/bin/lading.js");
 
 /** The command from this checkout, as installed ones start it. */
-export function lading(...args: readonly string[]): readonly string[] {
+function lading(...args: readonly string[]): readonly string[] {
   return [node, command, ...args];
 }
 
