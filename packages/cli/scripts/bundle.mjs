@@ -1,7 +1,7 @@
 // Bundles the command into dist/bin. Loading some two hundred modules costs more than a small
-// build; as a few files it is a tenth of that (docs/decisions/0006-bundled-command.md).
+// build; as a few files it is a tenth of that (docs/decisions/0005-bundled-command.md).
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,7 +17,7 @@ const bundle = await rolldown({
   input: { main: join(root, "dist", "main.js") },
   platform: "node",
   resolve: { alias: { "string-width": require.resolve("fast-string-width") } },
-  plugins: [besides()],
+  plugins: [besides(), notices()],
   onLog: (level, log, report) => report(level === "warn" ? "error" : level, log),
 });
 await bundle.write({
@@ -55,6 +55,26 @@ function besides() {
         return `new URL("./${name}", import.meta.url)`;
       });
       return changed === code ? null : { code: changed };
+    },
+  };
+}
+
+// The licences of what is bundled ask for their text to come along.
+function notices() {
+  return {
+    name: "notices",
+    generateBundle() {
+      const texts = new Map();
+      for (const id of this.getModuleIds()) {
+        const folder = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0];
+        if (folder === undefined || texts.has(folder)) continue;
+        const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+        const file = readdirSync(folder).find((entry) => /^(?:licen[cs]e|copying)/i.test(entry));
+        const text = file === undefined ? "" : `\n\n${readFileSync(join(folder, file), "utf8").trim()}`;
+        texts.set(folder, `${name} ${version} (${license})${text}`);
+      }
+      const source = `${[...texts.values()].toSorted((a, b) => (a < b ? -1 : 1)).join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
+      this.emitFile({ type: "asset", fileName: "LICENSES.txt", source });
     },
   };
 }

@@ -14,7 +14,7 @@ export interface FileChange {
   readonly layer: number;
 }
 
-export interface ConfigChange {
+interface ConfigChange {
   /** "env NODE_ENV", "user", "label org.x". */
   readonly key: string;
   readonly before: string | undefined;

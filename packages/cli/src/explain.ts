@@ -19,7 +19,7 @@ export function exitCode(error: unknown): number {
 }
 
 /** Whether the user, and nothing else, stopped the work. */
-export function isAbort(error: unknown): boolean {
+function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === "AbortError" || codeOf(error) === "ABORT_ERR");
 }
 

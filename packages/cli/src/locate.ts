@@ -70,7 +70,7 @@ function fullName(name: string): string {
 }
 
 /** The forms of a place that this version reads, for messages. */
-export const readable = "oci:DIR[:REF], oci-archive:FILE[:REF] and docker-archive:FILE[:REF]";
+const readable = "oci:DIR[:REF], oci-archive:FILE[:REF] and docker-archive:FILE[:REF]";
 
 /** Opens the image or index that `text` names. Throws UsageError for a place that cannot be read at all. */
 export async function locate(text: string, options: Options = {}): Promise<Located> {

@@ -6,7 +6,7 @@ import { nearest, UsageError } from "./usage.ts";
 import { version } from "./version.ts";
 
 /** What a command gets to work with. */
-export interface Invocation {
+interface Invocation {
   readonly flags: Flags;
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
