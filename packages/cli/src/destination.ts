@@ -1,3 +1,4 @@
+import { BuildError } from "@lading/builder";
 import {
   copy,
   type Descriptor,
@@ -107,7 +108,14 @@ export async function writeImageTo(
     bytes += more;
     onEvent?.({ type: "write-progress", place: shown, done: bytes });
   });
-  const size = await write(place, destination.stdout, counted, descriptor, given, { signal });
+  const size = await write(place, destination.stdout, counted, descriptor, given, { signal }).catch(
+    (error: unknown) => {
+      // What the system says names no file when the disk is full.
+      throw error instanceof Error && "syscall" in error
+        ? new BuildError("OUTPUT", `Cannot write ${shown}`, { cause: error })
+        : error;
+    },
+  );
   if (content !== undefined && cacheDir !== undefined) await recordOutput(cacheDir, place.path, content);
   return done(size ?? bytes, false);
 }
