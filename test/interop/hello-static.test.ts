@@ -1,3 +1,4 @@
+import { chmod, chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -54,6 +55,17 @@ test.runIf(installed("skopeo")).each(["amd64", "arm64"])("skopeo reads the confi
     },
     rootfs: { type: "layers" },
   });
+});
+
+test.runIf(installed("skopeo", "setpriv") && isRoot)("skopeo copies it without being root", async () => {
+  await chmod(folder.path, 0o755);
+  const home = join(folder.path, "home");
+  await mkdir(home);
+  await chown(home, 65_534, 65_534);
+  const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+  const copy = ["--insecure-policy", "copy", "--all", `oci-archive:${archive}`, `oci:${home}/layout:1`];
+  await run("setpriv", [...nobody, "skopeo", ...copy], { env: { HOME: home } });
+  expect(await readDocuments(join(home, "layout"))).toHaveLength(7);
 });
 
 test.runIf(installed("skopeo", "umoci") && isRoot)(

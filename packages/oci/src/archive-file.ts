@@ -21,7 +21,7 @@ export type ArchiveOutput = string | Writable;
 
 /**
  * Writes a tar that appears under its name when it is whole, and not at all otherwise. Every member
- * has mode 0644, owner 0 and time 0, so equal content makes equal bytes. A symlink at `output` is
+ * has mode 0644 (its folders 0755), owner 0 and time 0, so equal content makes equal bytes. A symlink at `output` is
  * replaced, and what it leads to is left alone. Returns the size.
  */
 export async function writeArchive(
@@ -80,13 +80,26 @@ async function* chunksOf(tar: AsyncIterable<unknown>): AsyncGenerator<Uint8Array
 }
 
 async function fill(tar: Pack, members: Iterable<NewMember>, options: Options): Promise<void> {
+  const common = { uid: 0, gid: 0, mtime: new Date(0) };
+  const folders = new Set<string>();
   for (const member of members) {
     options.signal?.throwIfAborted();
     const { path, size } = member;
-    const entry = tar.entry({ name: path, size, type: "file", mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) });
+    // Folders that an archive does not name, skopeo gives to root, and fails where it is not root itself.
+    for (const folder of foldersOf(path).filter((name) => !folders.has(name))) {
+      folders.add(folder);
+      tar.entry({ name: folder, type: "directory", mode: 0o755, ...common });
+    }
+    const entry = tar.entry({ name: path, size, type: "file", mode: 0o644, ...common });
     await pipeline(member.open(options), entry);
   }
   tar.finalize();
+}
+
+/** "a/b/c" lies in "a" and in "a/b". */
+function foldersOf(path: string): readonly string[] {
+  const names = path.split("/").slice(0, -1);
+  return names.map((_, index) => names.slice(0, index + 1).join("/"));
 }
 
 async function writeOpened(path: string, flags: "w" | "wx", bytes: Bytes): Promise<number> {

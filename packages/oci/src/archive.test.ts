@@ -13,7 +13,7 @@ import {
   truncate,
   writeFile,
 } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Writable } from "node:stream";
 import { cases, casesIn, randomImage, schemaErrors, temporaryFolder, validateImage } from "@lading/testkit";
 import { describe, expect, test } from "vitest";
@@ -55,10 +55,17 @@ async function sha256(file: string): Promise<string> {
 
 async function contents(file: string): Promise<Map<string, Buffer>> {
   const found = new Map<string, Buffer>();
+  const folders = new Set(["."]);
   const bytes: Bytes = (async function* read() {
     yield await readFile(file);
   })();
   for await (const entry of readTar(bytes)) {
+    expect(folders).toContain(dirname(entry.header.path));
+    if (entry.header.type === "directory") {
+      expect(entry.header).toMatchObject({ mode: 0o755, uid: 0, gid: 0, mtime: 0 });
+      folders.add(entry.header.path);
+      continue;
+    }
     const parts: Uint8Array[] = [];
     for await (const part of entry.body()) parts.push(part);
     expect(entry.header).toMatchObject({ type: "file", mode: 0o644, uid: 0, gid: 0, mtime: 0 });
