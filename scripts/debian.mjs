@@ -1,7 +1,7 @@
 // The programs that judge our images, and the Debian packages that hold them.
 
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** Program, Debian package, and what cannot be tested without it. */
@@ -14,6 +14,8 @@ export const tools = [
   ["iptables", "iptables", "reaching our images over a network"],
   ["containerd", "containerd", "importing our archives"],
   ["ctr", "containerd", "importing our archives"],
+  ["dockerd", "docker.io", "loading and running our images with Docker"],
+  ["docker", "docker.io", "loading and running our images with Docker"],
   ["tar", "tar", "listing our layers"],
   ["busybox", "busybox-static", "the busybox image"],
   ["gzip", "gzip", "unpacking .tar.gz"],
@@ -24,6 +26,9 @@ export const tools = [
 
 /** Packages that podman needs and that nothing above names. */
 const companions = ["netavark", "aardvark-dns"];
+
+/** Daemons in these packages; the tests start their own. */
+const services = { containerd: ["containerd.service"], "docker.io": ["docker.service", "docker.socket"] };
 
 /** Install missing tools where that is possible (root on Debian); return those still missing. */
 export function installTools() {
@@ -36,8 +41,25 @@ export function installTools() {
   const options = { env, stdio: ["ignore", "ignore", "inherit"] };
   const quiet = ["-qq", "-o=Dpkg::Use-Pty=0", "-o=DPkg::Lock::Timeout=120"];
   spawnSync("apt-get", [...quiet, "update"], options);
-  spawnSync("apt-get", [...quiet, "install", "--yes", "--no-install-recommends", "--no-upgrade", ...packages], options);
+  const install = ["install", "--yes", "--no-install-recommends", "--no-upgrade", ...packages];
+  withoutServices(packages, () => spawnSync("apt-get", [...quiet, ...install], options));
   return missing();
+}
+
+/** Install packages so that their daemons start neither now nor with the machine. */
+function withoutServices(packages, install) {
+  // What Debian's maintainer scripts ask before they start a service; 101 means "not allowed".
+  const policy = "/usr/sbin/policy-rc.d";
+  const isOurs = !existsSync(policy);
+  if (isOurs) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755, flag: "wx" });
+  try {
+    install();
+  } finally {
+    if (isOurs) rmSync(policy);
+  }
+  const units = packages.flatMap((name) => services[name] ?? []);
+  if (units.length > 0 && existsSync("/run/systemd/system"))
+    spawnSync("systemctl", ["disable", "--quiet", ...units], { stdio: ["ignore", "ignore", "inherit"] });
 }
 
 function missing() {
