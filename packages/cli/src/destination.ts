@@ -111,9 +111,7 @@ export async function writeImageTo(
   const size = await write(place, destination.stdout, counted, descriptor, given, { signal }).catch(
     (error: unknown) => {
       // What the system says names no file when the disk is full.
-      throw error instanceof Error && "syscall" in error
-        ? new BuildError("OUTPUT", `Cannot write ${shown}`, { cause: error })
-        : error;
+      throw isSystemError(error) ? new BuildError("OUTPUT", `Cannot write ${shown}`, { cause: error }) : error;
     },
   );
   if (content !== undefined && cacheDir !== undefined) await recordOutput(cacheDir, place.path, content);
@@ -153,6 +151,10 @@ async function write(
   await copy(source, sink, root, options);
   await tagAll(sink, root, names, options);
   return (await sink.finish(options)).size;
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && ("syscall" in error || isSystemError(error.cause));
 }
 
 async function tagAll(sink: Sink, root: Descriptor, names: readonly string[], options: Options): Promise<void> {
