@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { BuildSpec } from "@lading/builder";
@@ -49,6 +49,7 @@ export async function findConfig(context: string): Promise<FoundConfig> {
  * file cannot be read or is another tool's.
  */
 export async function loadConfig(path: string, shown: string = path): Promise<BuildSpec> {
+  await refuseSpecial(path, shown);
   const kind = extname(path);
   if (/^\.[cm]?[jt]s$/.test(kind)) return await loadModule(path, shown);
   if (/^(?:dockerfile|containerfile)|\.(?:dockerfile|containerfile)$|^jib\.ya?ml$/i.test(basename(path)))
@@ -58,7 +59,7 @@ export async function loadConfig(path: string, shown: string = path): Promise<Bu
 
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(await readText(path));
   } catch (error) {
     if (error instanceof TypeError)
       throw new ConfigError([{ message: `Cannot read "${shown}": it is not UTF-8 text` }]);
@@ -81,11 +82,36 @@ export function nothingToBuild(context: string, found: FoundConfig): UsageError 
   });
 }
 
+// Opening a FIFO that nobody writes to blocks for ever, out of reach of Ctrl-C. What the shell hands
+// over as an open descriptor, as in `-f <(command)`, is fine.
+async function refuseSpecial(path: string, shown: string): Promise<void> {
+  if (/^\/(?:dev|proc\/self)\/fd\/\d+$|^\/dev\/stdin$/.test(path)) return;
+  const found = await stat(path).catch((error: unknown) => {
+    throw new UsageError(`Cannot read "${shown}"`, { cause: error });
+  });
+  if (!found.isFile()) throw new UsageError(`Cannot read "${shown}": it is not a regular file`);
+}
+
+// Nobody writes a description of this size; what is one is another file, or a trap.
+const maxSize = 4 * 1024 * 1024;
+
+async function readText(path: string): Promise<Uint8Array> {
+  // Opening a FIFO would wait for its writer, and nothing could interrupt that.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const info = await file.stat();
+    if (!info.isFile()) throw new Error(info.isDirectory() ? "it is a folder" : "it is not a regular file");
+    if (info.size > maxSize) throw new Error(`${info.size} bytes are more than ${maxSize}`);
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
 async function loadModule(path: string, shown: string): Promise<BuildSpec> {
   let exported: unknown;
   try {
-    const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
-    exported = typeof module.default === "function" ? await module.default() : await module.default;
+    exported = await orStuck(importDefault(path));
   } catch (error) {
     throw new ConfigError(
       [{ message: `Cannot run "${shown}": ${error instanceof Error ? error.message : String(error)}` }],
@@ -102,4 +128,21 @@ async function loadModule(path: string, shown: string): Promise<BuildSpec> {
       },
     ]);
   return await parseConfigValue(exported, shown);
+}
+
+async function importDefault(path: string): Promise<unknown> {
+  const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
+  return typeof module.default === "function" ? await module.default() : await module.default;
+}
+
+/** What `task` gives; throws when nothing is left that could settle it, where Node would just end. */
+async function orStuck<T>(task: Promise<T>): Promise<T> {
+  const stuck = Promise.withResolvers<never>();
+  const tell = (): void => stuck.reject(new Error("it waits for something that never happens"));
+  process.once("beforeExit", tell);
+  try {
+    return await Promise.race([task, stuck.promise]);
+  } finally {
+    process.off("beforeExit", tell);
+  }
 }

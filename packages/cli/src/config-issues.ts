@@ -117,6 +117,7 @@ function show(value: unknown): string {
   if (value === null) return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
+  if (typeof value === "bigint") return `${value}n`;
   const text = JSON.stringify(value) ?? "no value";
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }

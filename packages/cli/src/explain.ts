@@ -25,10 +25,9 @@ function isAbort(error: unknown): boolean {
 
 function explainChain(error: unknown, style: Style): string[] {
   const [first = "Unknown error", ...rest] = messages(error);
-  const [head = "", ...more] = printable(first, true).split("\n");
-  const lines = [`${style.red(style.bold("error:"))} ${head}`, ...more.map((line) => `  ${line}`)];
-  for (const message of rest)
-    lines.push(`  ${style.dim("because:")} ${printable(message, true).replaceAll("\n", "\n    ")}`);
+  // Line ends come from names only; as they are, they could forge lines that a CI takes for its own commands.
+  const lines = [`${style.red(style.bold("error:"))} ${printable(first)}`];
+  for (const message of rest) lines.push(`  ${style.dim("because:")} ${printable(message)}`);
   const hint = hintOf(error);
   if (hint !== undefined) lines.push(`${style.cyan("hint:")} ${printable(hint)}`);
   return lines;
@@ -40,17 +39,23 @@ function explainConfig(error: ConfigError, style: Style): string[] {
     const { location } = issue;
     if (location !== undefined) {
       const gutter = String(location.line + 1).length;
+      // Of a very long line, the part around what is wrong.
+      const from = location.column > shownWidth ? location.column - shownWidth / 2 : 0;
+      const part = (text: string): string => printable(text.slice(from, from + shownWidth)).trimEnd();
+      const marked = Math.min(location.length, from + shownWidth - location.column + 1);
       lines.push(`  ${style.dim("-->")} ${printable(location.file)}:${location.line}:${location.column}`);
       for (const { number, text } of location.context)
-        lines.push(`  ${style.dim(`${String(number).padStart(gutter)} |`)} ${printable(text).trimEnd()}`.trimEnd());
+        lines.push(`  ${style.dim(`${String(number).padStart(gutter)} |`)} ${part(text)}`.trimEnd());
       lines.push(
-        `  ${style.dim(`${" ".repeat(gutter)} |`)} ${" ".repeat(location.column - 1)}${style.red("^".repeat(location.length))}`,
+        `  ${style.dim(`${" ".repeat(gutter)} |`)} ${" ".repeat(location.column - 1 - from)}${style.red("^".repeat(marked))}`,
       );
     }
     if (issue.hint !== undefined) lines.push(`${style.cyan("hint:")} ${printable(issue.hint)}`);
     return lines;
   });
 }
+
+const shownWidth = 160;
 
 // A message that a later one repeats (wrappers often quote their cause) is told once.
 function messages(error: unknown): string[] {

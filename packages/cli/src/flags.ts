@@ -31,7 +31,7 @@ export class Flags {
   list(name: string): readonly string[] {
     const value = this.#values[name];
     if (value === undefined) return [];
-    return [value].flat().map(String);
+    return [value].flat().map((each) => (each === dash ? "-" : String(each)));
   }
 
   on(name: string): boolean {

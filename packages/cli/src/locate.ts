@@ -6,6 +6,7 @@ import {
   type FilePlace,
   formatPlace,
   formatReference,
+  isTag,
   LayoutStore,
   nameOf,
   OciArchive,
@@ -82,10 +83,27 @@ export async function locate(text: string, options: Options = {}): Promise<Locat
   return { source, descriptor, names: await names(descriptor, place.name), shown: formatPlace(place) };
 }
 
-/** Finds a base image for a build. */
+/** Finds a base image for a build. Its name is the full reference that the place has for it. */
 export async function locateBase(text: string, options: Options = {}): Promise<LocatedBase> {
-  const { source, descriptor } = await locate(text, options);
-  return { source, descriptor };
+  const { source, descriptor, names } = await locate(text, options);
+  const place = parsePlaceArgument(text);
+  const name = isFilePlace(place) ? chooseName(names, place.name) : undefined;
+  return { source, descriptor, ...(name === undefined ? {} : { name }) };
+}
+
+/** Of several names, the one that was asked for, in full or by its tag; else the first. A bare tag is none. */
+function chooseName(names: readonly string[], asked: string): string | undefined {
+  const full = names.filter((name) => !isTag(name) && isReference(name));
+  return full.find((name) => name === fullName(asked) || name.endsWith(`:${asked}`)) ?? full[0];
+}
+
+function isReference(name: string): boolean {
+  try {
+    parseReference(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Parses a place given as an argument. Throws UsageError. */

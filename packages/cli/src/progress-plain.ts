@@ -22,7 +22,7 @@ export class PlainProgress implements Progress {
   event(event: ProgressEvent): void {
     switch (event.type) {
       case "base":
-        this.#line(`base ${event.place} for ${event.platform}: ${event.digest}`);
+        this.#line(`base ${printable(event.place)} for ${event.platform}: ${event.digest}`);
         break;
       case "layer-start":
         this.#layers.set(event.id, {
@@ -55,8 +55,8 @@ export class PlainProgress implements Progress {
       case "write-done":
         this.#line(
           event.unchanged
-            ? `${event.place} is up to date`
-            : `wrote ${event.place}: ${formatSize(event.size)} in ${formatTime(event.ms)}`,
+            ? `${printable(event.place)} is up to date`
+            : `wrote ${printable(event.place)}: ${formatSize(event.size)} in ${formatTime(event.ms)}`,
         );
         break;
     }

@@ -32,7 +32,8 @@ export async function showPlan(
   const lines: string[] = [];
   const shown = new Set<LayerPlan>();
   for (const { platform, base, layers, config } of plan.images) {
-    const from = base === undefined ? "from scratch" : `from ${base.place} (${formatCount(base.layers, "layer")})`;
+    const from =
+      base === undefined ? "from scratch" : `from ${printable(base.place)} (${formatCount(base.layers, "layer")})`;
     lines.push(`${style.bold(formatPlatform(platform))} ${style.dim(from)}`);
     for (const layer of layers) {
       const size = layer.entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.size : 0), 0);

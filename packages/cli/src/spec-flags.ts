@@ -75,7 +75,7 @@ export async function specFromFlags(flags: Flags, env: NodeJS.ProcessEnv = proce
     const issue = error instanceof ConfigError ? error.issues[0] : undefined;
     if (issue === undefined) throw error;
     const message = issue.message.replace(
-      /^[A-Za-z]+/,
+      /^[a-z][A-Za-z]*(?=[:.[])/,
       (key) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     );
     throw new UsageError(message, { hint: issue.hint });

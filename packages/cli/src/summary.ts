@@ -41,8 +41,8 @@ export function summary(
   ]);
   const written = outputs.map((output) =>
     output.unchanged
-      ? `${output.place} ${style.dim(`is up to date (${formatSize(output.size)})`)}`
-      : `${output.place} ${style.dim(`(${formatSize(output.size)})`)}`,
+      ? `${printable(output.place)} ${style.dim(`is up to date (${formatSize(output.size)})`)}`
+      : `${printable(output.place)} ${style.dim(`(${formatSize(output.size)})`)}`,
   );
   return `${[
     `${style.bold(title)} ${style.dim(`for ${platforms} in ${formatTime(total)}`)}`,
