@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { open, rename, rm, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { pack, type Pack } from "tar-stream";
 import type { Bytes, Options } from "./content.ts";
 import { OciError } from "./errors.ts";
-import { isMissing, writeFileBytes } from "./file-bytes.ts";
+import { hasCode, isMissing, writeFileBytes } from "./file-bytes.ts";
 
 /** One file of an archive to be written. */
 export interface NewMember {
@@ -31,9 +32,10 @@ export async function writeArchive(
 ): Promise<number> {
   if (typeof output !== "string") return writeTar(members, options, (bytes) => writeStream(output, bytes));
   // Devices and pipes (/dev/stdout, >(command)) have no "whole under its name".
-  if (await isSpecial(output)) return writeTar(members, options, (bytes) => writeOpened(output, "w", bytes));
+  if (await isSpecial(output)) return writeTar(members, options, (bytes) => writeSpecial(output, bytes));
 
   const temporary = join(dirname(output), `.${basename(output)}.${process.pid}-${randomBytes(6).toString("hex")}`);
+  await removeStale(output);
   try {
     const size = await writeTar(members, options, (bytes) => writeOpened(temporary, "wx", bytes));
     await rename(temporary, output);
@@ -44,17 +46,21 @@ export async function writeArchive(
   }
 }
 
-/** Throws OciError NOT_FOUND when the folder for `output` is not there, before any work is done. */
+/** Throws OciError NOT_FOUND when the folder for `output` is not there or cannot be written, before any work is done. */
 export async function checkArchiveOutput(output: ArchiveOutput): Promise<void> {
   if (typeof output !== "string") return;
   const info = await stat(output).catch(() => undefined);
   if (info?.isDirectory() === true)
     throw new OciError("INVALID_ARCHIVE", `Cannot write archive ${output}: it is a folder`);
-  await stat(dirname(output)).catch((cause: unknown) => {
+  const folder = dirname(output);
+  const found = await stat(folder).catch((cause: unknown) => {
     throw isMissing(cause)
-      ? new OciError("NOT_FOUND", `Cannot write archive ${output}: there is no folder ${dirname(output)}`, { cause })
+      ? new OciError("NOT_FOUND", `Cannot write archive ${output}: there is no folder ${folder}`, { cause })
       : cause;
   });
+  if (!found.isDirectory())
+    throw new OciError("NOT_FOUND", `Cannot write archive ${output}: ${folder} is a file and no folder`);
+  if (!(await isSpecial(output))) await access(folder, constants.W_OK);
 }
 
 async function writeTar(
@@ -63,6 +69,8 @@ async function writeTar(
   write: (bytes: Bytes) => Promise<number>,
 ): Promise<number> {
   const tar = pack();
+  // It is told below; without a listener it would end the process when nobody has begun to read.
+  tar.on("error", () => undefined);
   let first: { readonly error: unknown } | undefined;
   // Each side's failure ends the other; the first one is the reason.
   const failed = (error: unknown): void => {
@@ -108,6 +116,34 @@ async function writeOpened(path: string, flags: "w" | "wx", bytes: Bytes): Promi
     return await writeFileBytes(handle, bytes);
   } finally {
     await handle.close();
+  }
+}
+
+async function writeSpecial(path: string, bytes: Bytes): Promise<number> {
+  // Opening a pipe waits for its reader, and nothing could interrupt that: look first whether there is one.
+  const probe = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
+    throw hasCode(cause, "ENXIO")
+      ? new OciError("NOT_FOUND", `Cannot write archive ${path}: nobody reads from this pipe`, { cause })
+      : cause;
+  });
+  try {
+    return await writeOpened(path, "w", bytes);
+  } finally {
+    await probe.close();
+  }
+}
+
+const staleAfter = 24 * 60 * 60 * 1000;
+
+/** What writers of this archive left that were killed. */
+async function removeStale(output: string): Promise<void> {
+  const folder = dirname(output);
+  const prefix = `.${basename(output)}.`;
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.startsWith(prefix) || !/^\d+-[0-9a-f]{12}$/.test(name.slice(prefix.length))) continue;
+    const path = join(folder, name);
+    const info = await stat(path).catch(() => undefined);
+    if (info !== undefined && Date.now() - info.mtimeMs > staleAfter) await rm(path, { force: true });
   }
 }
 

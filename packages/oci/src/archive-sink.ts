@@ -11,7 +11,7 @@ import { PushedGraph } from "./pushed-graph.ts";
 import { verified } from "./verify.ts";
 
 export interface ArchiveSinkOptions {
-  /** Which image of an index manifest.json names, for engines that read nothing else; the host's, or else the first. */
+  /** Which image of an index manifest.json names, for engines that read nothing else; the first when not given or not there. */
   readonly platform?: Platform;
 }
 

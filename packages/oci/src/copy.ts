@@ -1,8 +1,7 @@
 import type { Blob, Bytes, Options, Sink, Source } from "./content.ts";
 import type { Descriptor } from "./descriptor.ts";
-import type { Digest } from "./digest.ts";
 import { OciError } from "./errors.ts";
-import { successors } from "./graph.ts";
+import { contentKey, successors } from "./graph.ts";
 import { Limiter } from "./limiter.ts";
 import { passesOn } from "./verify.ts";
 
@@ -46,7 +45,7 @@ export class CopyError extends OciError {
 const maxDepth = 16;
 
 /**
- * Copies the graph rooted at `root`, children before parents and every digest once. Nothing is
+ * Copies the graph rooted at `root`, children before parents and all content once. Nothing is
  * named: `sink.tag` comes after, so nobody sees a name before its content. The first failure stops
  * the other transfers and is thrown as CopyError when they have stopped; an abort is thrown as the
  * signal's reason.
@@ -56,18 +55,19 @@ export async function copy(source: Source, sink: Sink, root: Descriptor, options
   const limiter = new Limiter(concurrency);
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
-  const started = new Map<Digest, Promise<void>>();
+  const started = new Map<string, Promise<void>>();
   let first: { readonly error: unknown } | undefined;
 
   const once = (descriptor: Descriptor, depth: number): Promise<void> => {
-    const known = started.get(descriptor.digest);
+    const key = contentKey(descriptor);
+    const known = started.get(key);
     if (known !== undefined) return known;
     const promise = transfer(descriptor, depth).catch((error: unknown) => {
       first ??= { error };
       stop.abort(error);
       throw error;
     });
-    started.set(descriptor.digest, promise);
+    started.set(key, promise);
     return promise;
   };
 

@@ -37,6 +37,11 @@ export function isIndexType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerIndex;
 }
 
+/** Whether content of this type names other content: manifests and indexes do. */
+export function isDocumentType(mediaType: string): boolean {
+  return isIndexType(mediaType) || isManifestType(mediaType);
+}
+
 export function isManifestType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest;
 }

@@ -4,7 +4,7 @@ import { type DockerArchiveEntry, type Manifest, parseConfig, parseIndex, parseM
 import { OciError } from "./errors.ts";
 import type { ImageConfig } from "./image-config.ts";
 import { nameOf } from "./layout-index.ts";
-import { hostPlatform, isAttestation, type Platform, selectPlatform } from "./platform.ts";
+import { isAttestation, type Platform, selectPlatform } from "./platform.ts";
 import type { WalkedGraph } from "./pushed-graph.ts";
 import { isTag } from "./reference.ts";
 
@@ -42,26 +42,25 @@ export function dockerArchiveEntries(
   }));
 }
 
-/** All images a root leads to, attestations and other artifacts left out. */
-export function imagesOf(graph: WalkedGraph, root: Descriptor): readonly GraphImage[] {
+/** All images a root leads to, each once, attestations and other artifacts left out. */
+export function imagesOf(graph: WalkedGraph, root: Descriptor, seen: Set<Digest> = new Set()): readonly GraphImage[] {
   const bytes = graph.documents.get(root.digest);
-  if (bytes === undefined) return [];
+  if (bytes === undefined || seen.has(root.digest)) return [];
+  seen.add(root.digest);
   if (isIndexType(root.mediaType))
     return parseIndex(bytes, root.mediaType)
       .manifests.filter((entry) => !isAttestation(entry))
-      .flatMap((entry) => imagesOf(graph, entry));
+      .flatMap((entry) => imagesOf(graph, entry, seen));
   if (!isManifestType(root.mediaType)) return [];
   const manifest = parseManifest(bytes, root.mediaType);
   const config = readConfig(graph, manifest);
   return config === undefined ? [] : [{ descriptor: root, manifest, config }];
 }
 
-function chooseImage(
-  graph: WalkedGraph,
-  root: Descriptor,
-  platform: Platform = hostPlatform(),
-): GraphImage | undefined {
+/** The image for `platform`, or else the first: whatever machine this is, the archive is the same. */
+function chooseImage(graph: WalkedGraph, root: Descriptor, platform: Platform | undefined): GraphImage | undefined {
   const images = imagesOf(graph, root);
+  if (platform === undefined) return images[0];
   const best = selectPlatform(
     images.map(({ descriptor, config }) => ({ ...descriptor, platform: config })),
     platform,

@@ -20,6 +20,7 @@ import { rm } from "node:fs/promises";
 import { encodeBytestring } from "./bytestring.ts";
 import type { Bytes } from "./content.ts";
 import { OciError } from "./errors.ts";
+import { makeFolder } from "./folder.ts";
 import { type Layered, readFiles, readTree, type ReadTreeOptions } from "./layered-files.ts";
 import type { Tree } from "./tree.ts";
 import type { TreeNode } from "./tree-node.ts";
@@ -66,7 +67,7 @@ export async function extractImage(
 /** Makes the folder, or sees that it is empty; whether it was made. */
 function takeFolder(folder: string): boolean {
   try {
-    if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) return true;
+    if (makeFolder(folder, 0o700)) return true;
     if (readdirSync(folder).length === 0) return false;
   } catch (error) {
     throw new OciError("COPY_FAILED", `Cannot extract to ${JSON.stringify(folder)}: ${text(error)}`, { cause: error });

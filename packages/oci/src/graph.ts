@@ -1,8 +1,8 @@
 import type { Options, Source } from "./content.ts";
-import { type Descriptor, isIndexType, isManifestType, mediaTypes } from "./descriptor.ts";
+import { type Descriptor, isDocumentType, isIndexType, isManifestType, mediaTypes } from "./descriptor.ts";
 import { parseIndex, parseManifest } from "./documents.ts";
 import { OciError } from "./errors.ts";
-import { readBlob } from "./verify.ts";
+import { matches, readBlob } from "./verify.ts";
 
 /**
  * What a descriptor leads to: an index to its manifests, a manifest to its config and layers, in
@@ -15,7 +15,7 @@ export async function successors(
   descriptor: Descriptor,
   options: Options = {},
 ): Promise<readonly Descriptor[]> {
-  if (!isIndexType(descriptor.mediaType) && !isManifestType(descriptor.mediaType)) return [];
+  if (!isDocumentType(descriptor.mediaType)) return [];
   return successorsOf(await readBlob(source.blob(descriptor), options), descriptor);
 }
 
@@ -28,28 +28,43 @@ export function successorsOf(bytes: Uint8Array, { mediaType, digest }: Descripto
 }
 
 /**
- * Whether a store has all that `descriptor` leads to, and not only the document: a build writes
- * manifests whose base layers are still elsewhere. `read` gives a document or undefined, `hasBlob`
- * says whether one blob is there. A document that cannot be read counts as missing.
+ * Whether a store has all that `root` leads to, and not only the document: a build writes manifests
+ * whose base layers are still elsewhere. `read` gives a document or undefined, `hasBlob` says
+ * whether one blob is there. A document that cannot be read counts as missing.
  */
 export async function hasGraph(
-  descriptor: Descriptor,
-  read: (descriptor: Descriptor) => Promise<Uint8Array | undefined>,
-  hasBlob: (descriptor: Descriptor) => Promise<boolean>,
+  root: Descriptor,
+  read: (document: Descriptor) => Promise<Uint8Array | undefined>,
+  hasBlob: (blob: Descriptor) => Promise<boolean>,
 ): Promise<boolean> {
-  if (!(await hasBlob(descriptor))) return false;
-  if (!isIndexType(descriptor.mediaType) && !isManifestType(descriptor.mediaType)) return true;
-  let children: readonly Descriptor[];
+  const seen = new Set<string>();
+  const waiting = [root];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const key = contentKey(next);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    if (isDocumentType(next.mediaType)) {
+      const bytes = await read(next);
+      const children = bytes === undefined || !matches(bytes, next) ? undefined : readableSuccessors(bytes, next);
+      if (children === undefined) return false;
+      for (const child of children) waiting.push(child);
+    } else if (!(await hasBlob(next))) return false;
+  }
+  return true;
+}
+
+function readableSuccessors(bytes: Uint8Array, descriptor: Descriptor): readonly Descriptor[] | undefined {
   try {
-    const bytes = await read(descriptor);
-    if (bytes === undefined) return false;
-    children = successorsOf(bytes, descriptor);
+    return successorsOf(bytes, descriptor);
   } catch (error) {
-    if (error instanceof OciError) return false;
+    if (error instanceof OciError) return undefined;
     throw error;
   }
-  for (const child of children) if (!(await hasGraph(child, read, hasBlob))) return false;
-  return true;
+}
+
+/** Registries keep manifests and blobs apart: content that is named as both has to be in both places. */
+export function contentKey({ mediaType, digest }: Descriptor): string {
+  return `${isDocumentType(mediaType) ? "manifests" : "blobs"}/${digest}`;
 }
 
 /** Whether a layer lies elsewhere by its licence (Windows' bases): it is named in the manifest and never carried. */

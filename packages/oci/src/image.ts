@@ -1,5 +1,5 @@
 import type { Blob, Options, Source, Store } from "./content.ts";
-import { type Descriptor, isIndexType, isManifestType, mediaTypes } from "./descriptor.ts";
+import { type Descriptor, isDocumentType, isIndexType, isManifestType, mediaTypes } from "./descriptor.ts";
 import type { Digest } from "./digest.ts";
 import { parseConfig, parseIndex, parseManifest, type Manifest } from "./documents.ts";
 import { OciError } from "./errors.ts";
@@ -59,7 +59,7 @@ export async function openImage(
   options: OpenImageOptions = {},
 ): Promise<Image> {
   const root = typeof name === "string" ? await source.resolve(name, options) : name;
-  const image = await openAt(source, root, options, 0);
+  const image = await openAt(source, root, options, 0, new Set());
   const { platform } = options;
   if (platform !== undefined && platformDistance(platform, image.platform) === undefined)
     throw noSuchPlatform(platform, root, [image.platform]);
@@ -91,7 +91,11 @@ export async function writeImage(store: Store, draft: ImageDraft, options: Optio
     ...draft.config,
     rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
   });
-  const configDescriptor = await store.write(once(jsonBytes(config)), mediaTypes.ociConfig, options);
+  const configDescriptor = await store.write(
+    once(withinLimit(jsonBytes(config), "image config")),
+    mediaTypes.ociConfig,
+    options,
+  );
   const manifest: Manifest = {
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
@@ -138,7 +142,13 @@ export async function writeIndex(
   return store.write(once(withinLimit(jsonBytes(index), "index")), mediaTypes.ociIndex, options);
 }
 
-async function openAt(source: Source, root: Descriptor, options: OpenImageOptions, depth: number): Promise<Image> {
+async function openAt(
+  source: Source,
+  root: Descriptor,
+  options: OpenImageOptions,
+  depth: number,
+  opened: Set<Digest>,
+): Promise<Image> {
   if (isManifestType(root.mediaType)) return openManifest(source, root, options);
   if (!isIndexType(root.mediaType))
     throw new OciError("UNSUPPORTED", `Cannot open ${root.digest} as an image: it is "${root.mediaType}"`);
@@ -149,19 +159,20 @@ async function openAt(source: Source, root: Descriptor, options: OpenImageOption
   const candidates = manifests.filter((entry) => !isAttestation(entry));
   const wanted = options.platform ?? hostPlatform();
   const match = selectPlatform(candidates, wanted);
-  if (match !== undefined) return openAt(source, match, options, depth + 1);
+  if (match !== undefined) return openAt(source, match, options, depth + 1, opened);
 
   // An index of one image serves whoever did not ask for a platform.
   const [only] = candidates;
   if (options.platform === undefined && only !== undefined && candidates.length === 1)
-    return openAt(source, only, options, depth + 1);
+    return openAt(source, only, options, depth + 1, opened);
 
   const offered: Platform[] = candidates.flatMap(({ platform }) => platform ?? []);
   // Entries may lack a platform (image-spec image-index.md): then the config says it.
   for (const entry of candidates.filter(({ platform }) => platform === undefined)) {
-    if (!isManifestType(entry.mediaType) && !isIndexType(entry.mediaType)) continue;
+    if (!isDocumentType(entry.mediaType) || opened.has(entry.digest)) continue;
+    opened.add(entry.digest);
     try {
-      const image = await openAt(source, entry, { ...options, platform: wanted }, depth + 1);
+      const image = await openAt(source, entry, { ...options, platform: wanted }, depth + 1, opened);
       if (platformDistance(wanted, image.platform) !== undefined) return image;
       offered.push(image.platform);
     } catch (error) {

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, utimes, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { randomImage, schemaErrors, temporaryFolder, validateImage } from "@lading/testkit";
@@ -9,6 +10,7 @@ import { copy } from "./copy.ts";
 import { digestHex } from "./digest.ts";
 import { LayoutStore } from "./layout.ts";
 import { nameOf } from "./layout-index.ts";
+import { withLock } from "./lock.ts";
 import { readBlob } from "./verify.ts";
 
 test("a layout is what the image-spec asks for", async () => {
@@ -103,6 +105,40 @@ test("a damaged blob is noticed when it is read, and replaced when it is pushed 
   await validateImage(store, image.descriptor);
 });
 
+test("a manifest whose bytes were changed counts as missing, and a copy brings it again", async () => {
+  await using folder = await temporaryFolder();
+  const image = await randomImage({ platforms: ["linux/amd64"] });
+  const store = await LayoutStore.create(folder.path);
+  await copy(image.source, store, image.descriptor);
+  const { descriptor } = image.images[0] ?? expect.fail("no image");
+  const text = await readFile(store.path(descriptor.digest), "utf8");
+  await writeFile(store.path(descriptor.digest), text.replace("schemaVersion", "SchemaVersion"));
+  expect(await store.has(image.descriptor)).toBe(false);
+  await copy(image.source, store, image.descriptor);
+  await validateImage(store, image.descriptor);
+});
+
+test("an index.json that no reader would take is not written", async () => {
+  await using folder = await temporaryFolder();
+  const image = await randomImage();
+  const store = await LayoutStore.create(folder.path);
+  await copy(image.source, store, image.descriptor);
+  await store.tag(image.descriptor, "v1");
+  const index = JSON.parse(await readFile(join(folder.path, "index.json"), "utf8"));
+  index.annotations = { padding: "x".repeat(4 * 1024 * 1024 - 500) };
+  await writeFile(join(folder.path, "index.json"), JSON.stringify(index));
+  await expect(store.tag(image.descriptor, "v".repeat(128))).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+  expect(await store.resolve("v1")).toEqual(image.descriptor);
+  expect(await readdir(folder.path)).not.toContain("index.json.lock");
+});
+
+test.runIf(existsSync("/proc/self"))(
+  "create() where nothing can be made fails instead of trying for ever",
+  async () => {
+    await expect(LayoutStore.create("/proc/nope/deeper")).rejects.toMatchObject({ code: "ENOENT" });
+  },
+);
+
 test("create() refuses a folder of something else, and takes an empty or half-made one", async () => {
   await using folder = await temporaryFolder();
   await writeFile(join(folder.path, "important.txt"), "");
@@ -139,7 +175,8 @@ test("a lock whose owner died is taken over", async () => {
   const store = await LayoutStore.create(folder.path);
   await copy(image.source, store, image.descriptor);
   // Larger than any process number there can be.
-  await writeFile(join(folder.path, "index.json.lock"), `99999999@${hostname()}`);
+  const owner = await withLock(join(folder.path, "lock"), undefined, () => readFile(join(folder.path, "lock"), "utf8"));
+  await writeFile(join(folder.path, "index.json.lock"), owner.replace(String(process.pid), "99999999"));
   await store.tag(image.descriptor, "v1");
   expect((await readdir(folder.path)).toSorted()).toEqual(["blobs", "index.json", "oci-layout"]);
 });
@@ -178,6 +215,7 @@ test("a FIFO or a folder in place of a blob is an error and not a wait", async (
   const path = store.path(image.descriptor.digest);
   await promisify(execFile)("mkfifo", [path]);
   await expect(readBlob(store.blob(image.descriptor))).rejects.toThrow("not a regular file");
+  await expect(store.resolve(image.descriptor.digest)).rejects.toMatchObject({ code: "NOT_FOUND" });
   await rm(path);
   await mkdir(path);
   await expect(readBlob(store.blob(image.descriptor))).rejects.toThrow();

@@ -1,19 +1,18 @@
-import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Blob, Bytes, Options, Store } from "./content.ts";
-import type { Descriptor } from "./descriptor.ts";
+import { type Descriptor, isDocumentType } from "./descriptor.ts";
 import { type Digest, digestAlgorithm, Digester, digestHex } from "./digest.ts";
 import { parseLayoutMarker } from "./documents.ts";
 import { OciError } from "./errors.ts";
 import { hasCode, isMissing, readFileBytes, readSmallFile, writeFileBytes } from "./file-bytes.ts";
+import { makeFolder, temporaryPath, temporaryPrefix } from "./folder.ts";
 import { hasGraph } from "./graph.ts";
 import { documentLimit } from "./json.ts";
 import { LayoutIndex } from "./layout-index.ts";
 import { withLock } from "./lock.ts";
-import { verified } from "./verify.ts";
+import { matches, verified } from "./verify.ts";
 
-const temporaryPrefix = ".lading-";
 const staleAfter = 24 * 60 * 60 * 1000;
 
 /**
@@ -39,7 +38,7 @@ export class LayoutStore implements Store {
 
   /** Opens a layout, or makes one in a folder that is empty or not there yet. */
   static async create(directory: string): Promise<LayoutStore> {
-    await mkdir(directory, { recursive: true });
+    makeFolder(directory);
     const names = await readdir(directory);
     const store = new LayoutStore(directory);
     if (!names.includes("oci-layout")) {
@@ -123,6 +122,10 @@ export class LayoutStore implements Store {
   }
 
   async #hasBlob(descriptor: Descriptor): Promise<boolean> {
+    if (isDocumentType(descriptor.mediaType)) {
+      const bytes = await this.#document(descriptor.digest);
+      return bytes !== undefined && matches(bytes, descriptor);
+    }
     try {
       const info = await stat(this.path(descriptor.digest));
       // A file of another size is damaged: pushing replaces it.
@@ -139,14 +142,20 @@ export class LayoutStore implements Store {
       const before = await this.#index();
       const after = change(before);
       if (after === before) return;
-      const temporary = this.#temporary();
-      await writeNew(temporary, after.bytes());
+      const bytes = after.bytes();
+      if (bytes.byteLength > documentLimit)
+        throw new OciError(
+          "LIMIT_EXCEEDED",
+          `Cannot change ${path}: ${bytes.byteLength} bytes are more than ${documentLimit}`,
+        );
+      const temporary = temporaryPath(this.directory);
+      await writeNew(temporary, bytes);
       await rename(temporary, path);
     });
   }
 
   async #store(bytes: Bytes, digestAtEnd: () => Digest, options?: Options): Promise<Digest> {
-    const temporary = this.#temporary();
+    const temporary = temporaryPath(this.directory);
     const handle = await open(temporary, "wx", 0o644);
     try {
       try {
@@ -183,18 +192,17 @@ export class LayoutStore implements Store {
   }
 
   async #document(digest: Digest): Promise<Uint8Array | undefined> {
-    const path = this.path(digest);
     try {
-      const { size } = await stat(path);
-      return size > documentLimit ? undefined : await readFile(path);
+      return await readSmallFile(this.path(digest));
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      // Not there, too large, or no regular file.
+      if (error instanceof OciError) return undefined;
       throw error;
     }
   }
 
   async #createOnce(name: string, bytes: Uint8Array): Promise<void> {
-    const temporary = this.#temporary();
+    const temporary = temporaryPath(this.directory);
     await writeNew(temporary, bytes);
     try {
       // Unlike a rename, a link never replaces what another process has just made.
@@ -210,12 +218,10 @@ export class LayoutStore implements Store {
     for (const name of names.filter((entry) => entry.startsWith(temporaryPrefix))) {
       const path = join(this.directory, name);
       const info = await stat(path).catch(() => undefined);
-      if (info !== undefined && Date.now() - info.mtimeMs > staleAfter) await rm(path, { force: true });
+      if (info === undefined || Date.now() - info.mtimeMs <= staleAfter) continue;
+      // It may be another user's, or the disk read-only: then it stays.
+      await rm(path, { force: true }).catch(() => undefined);
     }
-  }
-
-  #temporary(): string {
-    return join(this.directory, `${temporaryPrefix}${process.pid}-${randomBytes(6).toString("hex")}`);
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Blob, Options } from "./content.ts";
-import { type Descriptor, isIndexType, isManifestType } from "./descriptor.ts";
+import { type Descriptor, isDocumentType, isIndexType, isManifestType } from "./descriptor.ts";
 import type { Digest } from "./digest.ts";
 import { OciError } from "./errors.ts";
 import { successorsOf } from "./graph.ts";
+import { documentLimit } from "./json.ts";
 import { readBlob } from "./verify.ts";
 
 /** What was pushed, in an order that depends on the content alone. */
@@ -19,8 +20,10 @@ export interface WalkedGraph {
 export class PushedGraph {
   readonly #blobs = new Map<Digest, Blob>();
 
-  has({ digest }: Descriptor): boolean {
-    return this.#blobs.has(digest);
+  /** What was pushed as a mere blob does not count as a manifest: nobody pushed what it leads to. */
+  has({ digest, mediaType }: Descriptor): boolean {
+    const known = this.#blobs.get(digest);
+    return known !== undefined && (isDocumentType(known.descriptor.mediaType) || !isDocumentType(mediaType));
   }
 
   add(blob: Blob): void {
@@ -38,7 +41,7 @@ export class PushedGraph {
     const named = new Set<Digest>();
     const pushed = [...this.#blobs.values()].toSorted((a, b) => (a.descriptor.digest < b.descriptor.digest ? -1 : 1));
     for (const { descriptor } of pushed) {
-      if (!isIndexType(descriptor.mediaType) && !isManifestType(descriptor.mediaType)) continue;
+      if (!isDocumentType(descriptor.mediaType)) continue;
       const bytes = await this.#document(descriptor, options);
       const found = successorsOf(bytes, descriptor);
       documents.set(descriptor.digest, bytes);
@@ -46,8 +49,8 @@ export class PushedGraph {
       for (const child of found) named.add(child.digest);
       // The config is the first of a manifest's; engines' views of it are made of it.
       const config = isManifestType(descriptor.mediaType) ? found[0] : undefined;
-      if (config !== undefined && !documents.has(config.digest) && this.has(config))
-        documents.set(config.digest, await this.#document(config, options));
+      if (config === undefined || config.size > documentLimit || documents.has(config.digest)) continue;
+      if (this.has(config)) documents.set(config.digest, await this.#document(config, options));
     }
     const roots = pushed
       .map(({ descriptor }) => descriptor)

@@ -40,6 +40,11 @@ async function* check(bytes: Bytes, descriptor: Descriptor): AsyncGenerator<Uint
   if (actual !== descriptor.digest) throw wrongDigest(descriptor, actual);
 }
 
+/** Whether bytes in memory are the descriptor's. */
+export function matches(bytes: Uint8Array, { digest, size }: Descriptor): boolean {
+  return bytes.byteLength === size && digestOf(bytes, digestAlgorithm(digest)) === digest;
+}
+
 /** `verified` for bytes that are in memory. */
 export function verifyBytes(bytes: Uint8Array, descriptor: Descriptor): void {
   if (bytes.byteLength !== descriptor.size)
