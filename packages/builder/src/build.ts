@@ -12,6 +12,7 @@ import {
 } from "@lading/oci";
 import type { Base } from "./base.ts";
 import { baseLayers } from "./base-layers.ts";
+import { blaming } from "./blaming.ts";
 import { CompressPool } from "./compress-pool.ts";
 import { parseCompression } from "./compression.ts";
 import type { LayerPlan } from "./entry.ts";
@@ -43,7 +44,7 @@ export async function build(request: BuildRequest): Promise<BuildResult> {
   const pack = performance.now() - packing;
 
   const memory = new MemoryStore();
-  const images = await writeImages(request, prepared, packed, memory, cache.store);
+  const images = await writeImages(request, prepared, packed, memory, cache.layers);
   const [first] = images;
   const descriptor =
     images.length === 1 && first !== undefined
@@ -53,9 +54,12 @@ export async function build(request: BuildRequest): Promise<BuildResult> {
           images.map(({ image }) => image),
           { annotations: prepared.plan.indexAnnotations, signal: request.signal },
         );
-  const sources = new Set(prepared.bases.flatMap((base): Source[] => (base === undefined ? [] : [base.found.source])));
+  const found = new Set(prepared.bases.flatMap((base) => base?.found ?? []));
+  const sources = Array.from(found, ({ source, place }) =>
+    blaming(source, (_, cause) => new BuildError("BASE", `Cannot use base "${place}": ${cause.message}`, { cause })),
+  );
   return {
-    source: firstOf(memory, cache.store, ...sources),
+    source: firstOf(memory, cache.layers, ...sources),
     descriptor,
     images: images.map(({ built }) => built),
     warnings: prepared.plan.warnings,

@@ -62,6 +62,8 @@ function applyContainer(base: ContainerConfig, { spec, onWarning }: ConfigChange
 function readArgv(name: string, value: string | readonly string[] | undefined): readonly string[] | undefined {
   const words = typeof value === "string" ? splitCommand(value) : value;
   if (words?.[0] === "") throw new BuildError("SPEC", `Cannot set ${name}: its first word is empty`);
+  if (words?.some((word) => word.includes("\0")) === true)
+    throw new BuildError("SPEC", `Cannot set ${name}: a word holds a NUL`);
   return words;
 }
 
@@ -111,8 +113,14 @@ function applyWorkdir(base: string | undefined, workdir: string): string {
   return posix.resolve("/", base ?? "", workdir);
 }
 
+// Engines read larger numbers as smaller ones, of which one is root (CVE-2024-40635).
+const maxUser = 2 ** 31 - 1;
+
 function checkUser(user: string): string {
-  if (/^[^\s:]+(?::[^\s:]+)?$/.test(user)) return user;
+  if (/^[^\s:-][^\s:]*(?::[^\s:-][^\s:]*)?$/.test(user)) {
+    if (user.split(":").every((part) => !/^\d+$/.test(part) || Number(part) <= maxUser)) return user;
+    throw new BuildError("SPEC", `Cannot set user "${user}": numbers end at ${maxUser}`);
+  }
   throw new BuildError("SPEC", `Cannot set user "${user}": expected "user", "user:group" or numbers`);
 }
 

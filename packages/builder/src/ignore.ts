@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { isAbsolute, join, relative } from "node:path";
 import { BuildError } from "./errors.ts";
 import { cleanPath, Matcher } from "./patterns.ts";
@@ -14,11 +14,15 @@ const ignoreFileNames: readonly string[] = [".ladingignore", ".containerignore",
  */
 export function readIgnoreFile(context: string, name?: string, outputs: readonly string[] = []): Matcher | undefined {
   const own = outputs.map((path) => relative(context, path)).filter((path) => path !== "" && !isOutside(path));
-  const literal = own.map((path) => path.replaceAll(/[\\*?[\]]/g, "\\$&"));
+  const literal = own.flatMap((path) => {
+    const pattern = path.replaceAll(/[\\*?[\]]/g, "\\$&");
+    // An archive that is being written, or was when its writer was killed.
+    return [pattern, pattern.replace(/[^/]*$/, ".$&.*-????????????")];
+  });
   for (const candidate of name === undefined ? ignoreFileNames : [name]) {
     let text: string;
     try {
-      text = readFileSync(join(context, candidate), "utf8");
+      text = readText(join(context, candidate));
     } catch (cause) {
       if (name === undefined && cause instanceof Error && "code" in cause && cause.code === "ENOENT") continue;
       throw new BuildError("SOURCE_MISSING", `Cannot read the ignore file "${candidate}" in ${context}`, { cause });
@@ -26,6 +30,17 @@ export function readIgnoreFile(context: string, name?: string, outputs: readonly
     return new Matcher([...parseIgnoreFile(text), ...literal], candidate);
   }
   return literal.length === 0 ? undefined : new Matcher(literal, "outputs");
+}
+
+function readText(path: string): string {
+  // Opening a FIFO would wait for its writer.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(file).isFile()) throw new Error("it is not a regular file");
+    return readFileSync(file, "utf8");
+  } finally {
+    closeSync(file);
+  }
 }
 
 function isOutside(path: string): boolean {

@@ -1,8 +1,9 @@
-import { type Digest, digestHex, isDigest, LayoutStore } from "@lading/oci";
+import { type Digest, digestHex, isDigest, LayoutStore, type Source } from "@lading/oci";
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import { constants, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { blaming } from "./blaming.ts";
 import { attempt, BlobFile, isAbandoned, replaceFile } from "./blob-file.ts";
 import {
   type CacheStats,
@@ -13,6 +14,7 @@ import {
   type PruneResult,
 } from "./cache-upkeep.ts";
 import type { CompressedLayer } from "./compress-layer.ts";
+import { BuildError } from "./errors.ts";
 
 /**
  * What a record is filed under: the files' stats, the diffID, or the layer's shape; see selector.ts.
@@ -51,11 +53,11 @@ export class LayerCache {
     this.store = store;
   }
 
-  /** Opens the cache, or makes it. Throws BuildError OUTPUT when the folder cannot be written. */
+  /** Opens the cache, or makes it. Throws BuildError OUTPUT when the folder cannot be written, or is none of ours. */
   static async open(folder: string): Promise<LayerCache> {
-    attempt(folder, () => mkdirSync(folder, { recursive: true }));
-    const cache = new LayerCache(folder, await LayoutStore.create(folder));
-    attempt(folder, () => {
+    attempt(join(folder, "oci-layout"), () => mkdirSync(folder, { recursive: true }));
+    const cache = new LayerCache(folder, await LayoutStore.create(folder, besideBlobs).catch(cannotOpen(folder)));
+    attempt(join(folder, "layers"), () => {
       for (const name of ["stat", "content", "shape", "listing"]) {
         mkdirSync(join(folder, "layers", name), { recursive: true });
       }
@@ -68,6 +70,20 @@ export class LayerCache {
       if (isAbandoned(join(cache.#temporary, name))) rmSync(join(cache.#temporary, name), { force: true });
     }
     return cache;
+  }
+
+  /**
+   * The layers, for whoever reads them. One that was damaged on the disk is removed when that comes
+   * out, so that the next build packs it anew. Throws BuildError OUTPUT then.
+   */
+  get layers(): Source {
+    return blaming(this.store, ({ digest }, cause) => {
+      rmSync(this.store.path(digest), { force: true });
+      return new BuildError("OUTPUT", `Cannot use layer ${digest} of the cache "${this.folder}": it was damaged`, {
+        cause,
+        hint: "Build again: it is removed now, and will be packed anew",
+      });
+    });
   }
 
   /** A file to write a layer into; it comes to nothing unless it is committed. */
@@ -136,12 +152,25 @@ export class LayerCache {
 
   #read(kind: LayerKey | "listing", key: string): Buffer | undefined {
     try {
-      return readFileSync(this.#path(kind, key));
+      return readFileSync(this.#path(kind, key), { flag: constants.O_RDONLY | constants.O_NONBLOCK });
     } catch {
       // Whatever it is that hinders reading: without the record we pack, and writing will tell.
       return undefined;
     }
   }
+}
+
+// Planning alone may have made some of these, before there were layers.
+const besideBlobs: readonly string[] = ["CACHEDIR.TAG", "archives", "indexes", "layers", "outputs", "tmp"];
+
+function cannotOpen(folder: string): (cause: unknown) => never {
+  return (cause) => {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new BuildError("OUTPUT", `Cannot open the cache "${folder}": ${detail}`, {
+      cause,
+      hint: "Name another folder with --cache-dir or LADING_CACHE_DIR; if this one held a cache, it can be deleted",
+    });
+  };
 }
 
 // https://bford.info/cachedir/

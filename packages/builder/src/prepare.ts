@@ -25,8 +25,9 @@ export interface Prepared {
   readonly timings: { readonly base: number; readonly list: number };
 }
 
-// Linux' overlayfs takes 500 lower directories, containerd and older Dockers about 127 layers.
+// Containerd and older Dockers take about 127 layers; beyond Linux' overlayfs' 500 nothing can run it.
 const maxLayers = 127;
+const runnableLayers = 500;
 
 /** Finds out everything about a build that can be known without reading files' contents. Throws BuildError. */
 export async function prepareBuild(request: BuildRequest): Promise<Prepared> {
@@ -140,6 +141,12 @@ class Planner {
       const plan = await this.#planLayer(layer, index, { platform, base, lower, plans });
       if (plan.entries.length === 0) continue;
       plans.push(plan);
+      if ((base?.image.layers.length ?? 0) + plans.length > runnableLayers)
+        throw new BuildError(
+          "SPEC",
+          `Cannot build an image for ${formatPlatform(platform)}: it would have more than ${runnableLayers} layers`,
+          { hint: "Put more into each layer: no engine can stack so many" },
+        );
       lower = this.#lay(lower, plan);
     }
     return plans;

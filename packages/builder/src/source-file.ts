@@ -112,5 +112,8 @@ function unreadable(path: string, cause: unknown): BuildError {
   if (code === "ELOOP") return changed(path, "a symlink has taken its place", cause);
   if (code === "ENXIO") return changed(path, "it is no longer a regular file", cause);
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return new BuildError("SOURCE_UNREADABLE", `Cannot read ${JSON.stringify(path)}: ${detail}`, { cause });
+  return new BuildError("SOURCE_UNREADABLE", `Cannot read ${JSON.stringify(path)}: ${detail}`, {
+    cause,
+    hint: "Make it readable, or exclude it",
+  });
 }

@@ -21,11 +21,8 @@ const owner = z
     z.number().int().min(0),
   ])
   .transform(String);
-const time = z.union([
-  z.literal("source"),
-  z.number().int().describe("Seconds since 1970"),
-  z.iso.datetime({ offset: true }),
-]);
+const rfc3339 = z.iso.datetime({ offset: true, error: 'expected a time like "2026-01-31T12:00:00Z"' });
+const time = z.union([z.literal("source"), z.number().int().describe("Seconds since 1970"), rfc3339]);
 
 /** What applies to every file that an entry, or a layer, adds. */
 const properties = {
@@ -149,7 +146,7 @@ export const buildSpecSchema = z.strictObject({
   stopSignal: z.union([z.string(), z.number()]).transform(String).optional(),
   healthcheck: healthcheck.optional().describe("Docker's extension of the image config"),
   created: z
-    .union([z.literal("now"), z.number().int(), z.iso.datetime({ offset: true })])
+    .union([z.literal("now"), z.number().int(), rfc3339])
     .optional()
     .describe('RFC 3339, seconds since 1970, or "now". Default: SOURCE_DATE_EPOCH, else 1970-01-01T00:00:00Z'),
   author: z.string().optional(),

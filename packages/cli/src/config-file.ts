@@ -59,7 +59,7 @@ export async function loadConfig(path: string, shown: string = path): Promise<Bu
 
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await readText(path));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
   } catch (error) {
     if (error instanceof TypeError)
       throw new ConfigError([{ message: `Cannot read "${shown}": it is not UTF-8 text` }]);
@@ -82,6 +82,8 @@ export function nothingToBuild(context: string, found: FoundConfig): UsageError 
   });
 }
 
+const maxSize = 4 * 1024 * 1024;
+
 // Opening a FIFO that nobody writes to blocks for ever, out of reach of Ctrl-C. What the shell hands
 // over as an open descriptor, as in `-f <(command)`, is fine.
 async function refuseSpecial(path: string, shown: string): Promise<void> {
@@ -90,22 +92,10 @@ async function refuseSpecial(path: string, shown: string): Promise<void> {
     throw new UsageError(`Cannot read "${shown}"`, { cause: error });
   });
   if (!found.isFile()) throw new UsageError(`Cannot read "${shown}": it is not a regular file`);
-}
-
-// Nobody writes a description of this size; what is one is another file, or a trap.
-const maxSize = 4 * 1024 * 1024;
-
-async function readText(path: string): Promise<Uint8Array> {
-  // Opening a FIFO would wait for its writer, and nothing could interrupt that.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const info = await file.stat();
-    if (!info.isFile()) throw new Error(info.isDirectory() ? "it is a folder" : "it is not a regular file");
-    if (info.size > maxSize) throw new Error(`${info.size} bytes are more than ${maxSize}`);
-    return await file.readFile();
-  } finally {
-    await file.close();
-  }
+  if (found.size > maxSize)
+    throw new UsageError(
+      `Cannot read "${shown}": ${found.size} bytes are more than ${maxSize}, too many for a description`,
+    );
 }
 
 async function loadModule(path: string, shown: string): Promise<BuildSpec> {
@@ -127,7 +117,16 @@ async function loadModule(path: string, shown: string): Promise<BuildSpec> {
         hint: "Write `export default defineConfig({ … })`",
       },
     ]);
-  return await parseConfigValue(exported, shown);
+  try {
+    return await parseConfigValue(exported, shown);
+  } catch (error) {
+    // Its own getters throw what they like.
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(
+      [{ message: `Cannot read "${shown}": ${error instanceof Error ? error.message : String(error)}` }],
+      { cause: error },
+    );
+  }
 }
 
 async function importDefault(path: string): Promise<unknown> {

@@ -51,6 +51,10 @@ export interface WriteOptions extends Options {
 
 /** Parses where to write. Throws UsageError for a place that this version does not write. */
 export async function parseDestination(text: string): Promise<Destination> {
+  if (text === "-")
+    throw new UsageError(`Cannot write "-": it names no format`, {
+      hint: "Write oci-archive:- or docker-archive:- for standard output",
+    });
   const docker = /^type=([a-z-]+)\b.*?\bdest=([^,]+)/.exec(text);
   if (docker !== null)
     throw new UsageError(`Cannot write to "${text}": a place is written otherwise here`, {

@@ -1,5 +1,7 @@
 import { setFlagsFromString } from "node:v8";
+import { explain } from "./explain.ts";
 import { runProgram } from "./program.ts";
+import { styleFor } from "./terminal.ts";
 
 /** The process `lading`: runs the command line `args`, sets the exit code. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -17,6 +19,12 @@ export async function main(args: readonly string[]): Promise<void> {
   // `lading inspect … | head` is no failure.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? 0 : 1);
+  });
+
+  // Also what a description's own code throws when nobody listens.
+  process.on("uncaughtException", (error) => {
+    process.stderr.write(explain(error, styleFor(process.stderr), { verbose: args.includes("--verbose") }));
+    process.exit(1);
   });
 
   process.exitCode = await runProgram(args, interruption.signal);

@@ -1,5 +1,17 @@
 import type { BuildSpec } from "@lading/builder";
-import { type Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from "yaml";
 import { ConfigError, type ConfigIssue, type SourceLocation } from "./config-error.ts";
 import { parseConfigValue } from "./config-issues.ts";
 
@@ -11,7 +23,7 @@ export async function parseYamlConfig(text: string, file: string): Promise<Build
 
   if (document.errors.length > 0)
     throw new ConfigError(
-      document.errors.map(({ code, message, pos: [start, end] }) => {
+      document.errors.slice(0, maxShown).map(({ code, message, pos: [start, end] }) => {
         // The parser points at a key's first letter only.
         const word = code === "DUPLICATE_KEY" ? (/^[\w.$-]+/.exec(text.slice(start))?.[0].length ?? 1) : end - start;
         return yamlIssue(code, message, where(start, start + word));
@@ -24,11 +36,15 @@ export async function parseYamlConfig(text: string, file: string): Promise<Build
     // Limits what aliases may blow up to ("billion laughs").
     value = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
+    const lost = brokenAlias(document);
+    const message = `Cannot read "${file}": ${error instanceof Error ? error.message : String(error)}`;
     throw new ConfigError(
-      [{ message: `Cannot read "${file}": ${error instanceof Error ? error.message : String(error)}` }],
-      {
-        cause: error,
-      },
+      [
+        lost?.range == undefined
+          ? { message }
+          : { message: `Nothing is called "&${lost.source}" above`, location: where(lost.range[0], lost.range[1]) },
+      ],
+      { cause: error },
     );
   }
   return await parseConfigValue(value, file, {
@@ -39,13 +55,31 @@ export async function parseYamlConfig(text: string, file: string): Promise<Build
   });
 }
 
+// One mistake can make every line after it wrong.
+const maxShown = 10;
+
+function brokenAlias(document: Document): Alias | undefined {
+  let found: Alias | undefined;
+  visit(document, {
+    Alias(_, node) {
+      if (node.resolve(document) !== undefined) return undefined;
+      found = node;
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
 function yamlIssue(code: string, message: string, location: SourceLocation): ConfigIssue {
   switch (code) {
     case "DUPLICATE_KEY":
       return { message: "This key is written twice in one mapping", location };
     case "TAB_AS_INDENT":
       return { message: "Tabs cannot indent YAML: use spaces", location };
+    case "MULTIPLE_DOCS":
+      return { message: "A second YAML document begins here: a description is one", location };
     default:
+      if (/call stack/.test(message)) return { message: "It is nested too deeply", location };
       return { message: `Not valid YAML: ${message}`, location };
   }
 }

@@ -36,13 +36,15 @@ export class LayoutStore implements Store {
     return store;
   }
 
-  /** Opens a layout, or makes one in a folder that is empty or not there yet. */
-  static async create(directory: string): Promise<LayoutStore> {
+  /** Opens a layout, or makes one in a folder that is not there yet or empty, but for what is named in `beside`. */
+  static async create(directory: string, beside: readonly string[] = []): Promise<LayoutStore> {
     makeFolder(directory);
     const names = await readdir(directory);
     const store = new LayoutStore(directory);
     if (!names.includes("oci-layout")) {
-      const other = names.find((name) => !layoutNames.has(name) && !name.startsWith(temporaryPrefix));
+      const other = names.find(
+        (name) => !layoutNames.has(name) && !beside.includes(name) && !name.startsWith(temporaryPrefix),
+      );
       if (other !== undefined)
         throw new OciError(
           "INVALID_ARCHIVE",

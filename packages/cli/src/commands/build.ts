@@ -1,4 +1,5 @@
 import { build, type BuildRequest, type BuildSpec } from "@lading/builder";
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Options } from "yargs";
 import { cacheFolder } from "../cache-folder.ts";
@@ -22,6 +23,7 @@ import { sourceDateEpoch } from "../source-date.ts";
 import { mergeSpecs, specFromFlags, specOptions } from "../spec-flags.ts";
 import { summary } from "../summary.ts";
 import { styleFor } from "../terminal.ts";
+import { UsageError } from "../usage.ts";
 import { writeWholeFile } from "../whole-file.ts";
 
 const output = "What comes out:";
@@ -57,11 +59,15 @@ export const command: Command = {
     const given = flags.list("output").length > 0 ? flags.list("output") : (spec.outputs ?? []);
     const destinations =
       given.length > 0 ? await Promise.all(given.map(parseDestination)) : [defaultDestination(names, resolve(context))];
+    const reports = reportFlags.flatMap((flag) => flags.text(flag) ?? []);
+    await checkDistinct(destinations, reports);
     await Promise.all(destinations.map(checkDestination));
     const request = {
       spec,
       context: resolve(context),
-      outputs: destinations.filter(({ stdout }) => !stdout).map(({ place }) => resolve(place.path)),
+      outputs: [...destinations.filter(({ stdout }) => !stdout).map(({ place }) => place.path), ...reports].map(
+        (path) => resolve(path),
+      ),
       cacheDir: cacheFolder(flags.text("cache-dir")),
       locate: locateBase,
       sourceDateEpoch: sourceDateEpoch(),
@@ -71,6 +77,26 @@ export const command: Command = {
     await (flags.on("dry-run") ? plan(flags, request, names, destinations) : make(flags, request, names, destinations));
   },
 };
+
+const reportFlags = ["metadata-file", "iidfile", "digest-file"] as const;
+
+/** One file cannot hold two things: the second would take the place of the first. */
+async function checkDistinct(destinations: readonly Destination[], reports: readonly string[]): Promise<void> {
+  const files = destinations.filter(({ place, stdout }) => !stdout && place.transport !== "oci");
+  const taken = new Map<string, string>();
+  for (const { path, shown } of [
+    ...files.map(({ place, shown }) => ({ path: place.path, shown })),
+    ...reports.map((path) => ({ path, shown: path })),
+  ]) {
+    const other = taken.get(resolve(path));
+    if (other !== undefined && !/^\/(?:dev|proc)\//.test(resolve(path)))
+      throw new UsageError(`Cannot write both "${other}" and "${shown}": they are one file`);
+    taken.set(resolve(path), shown);
+  }
+  for (const path of reports)
+    if ((await stat(path).catch(() => undefined))?.isDirectory() === true)
+      throw new UsageError(`Cannot write "${path}": it is a folder`);
+}
 
 async function describe(flags: Flags, context: string): Promise<BuildSpec> {
   const fromFlags = await specFromFlags(flags);
