@@ -1,13 +1,4 @@
-import {
-  hostPlatform,
-  type Image,
-  nameOf,
-  openImage,
-  type Options,
-  type Platform,
-  readFiles,
-  type Tree,
-} from "@lading/oci";
+import { hostPlatform, type Image, openImage, type Options, type Platform, readFiles, type Tree } from "@lading/oci";
 import { readBaseTree } from "./base-index.ts";
 import { BuildError } from "./errors.ts";
 import type { Lower } from "./lower.ts";
@@ -84,14 +75,14 @@ export async function readBaseFile(base: Base, path: string, options: Options): 
   return "";
 }
 
-/** Annotations that say what an image was built on (image-spec annotations.md). */
-export function baseAnnotations(found: FoundBase, digest: string): Record<string, string> {
-  // A name in a layout is a reference when it has a repository; a bare tag means nothing elsewhere.
-  const listed = nameOf(found.descriptor);
-  const name = found.name ?? (listed?.includes("/") === true ? listed : undefined);
+/**
+ * Annotations that say what an image was built on (image-spec annotations.md). `digest` is that of the
+ * base whose layers it shares: a manifest's on a manifest, the index's on an index.
+ */
+export function baseAnnotations({ name, place }: FoundBase, digest: string): Record<string, string> {
   return {
     "org.opencontainers.image.base.digest": digest,
-    ...(name === undefined ? {} : { "org.opencontainers.image.base.name": name }),
+    "org.opencontainers.image.base.name": name ?? place,
   };
 }
 

@@ -354,7 +354,10 @@ describe("on a base", () => {
     // The layer is the same for both.
     expect(result.images[0]?.layers[2]).toEqual(result.images[1]?.layers[2]);
     const index = JSON.parse(await read(result.source.blob(result.descriptor).open()));
-    expect(index.annotations).toEqual({ "org.opencontainers.image.base.digest": base.descriptor.digest });
+    expect(index.annotations).toEqual({
+      "org.opencontainers.image.base.digest": base.descriptor.digest,
+      "org.opencontainers.image.base.name": "base",
+    });
   });
 
   test("the default platform is its only one, whatever the host is", async () => {

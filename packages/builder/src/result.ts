@@ -7,7 +7,7 @@ import type { BuildSpec } from "./spec.ts";
 export interface LocatedBase {
   readonly source: Source;
   readonly descriptor: Descriptor;
-  /** For `org.opencontainers.image.base.name`; absent when the place has no name that means something elsewhere. */
+  /** For `org.opencontainers.image.base.name`: the full reference. Default: the place as the description has it. */
   readonly name?: string;
 }
 
