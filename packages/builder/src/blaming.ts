@@ -1,23 +1,10 @@
-import { type Descriptor, OciError, type Source } from "@lading/oci";
+import { type Descriptor, OciError, type Source, tapSource } from "@lading/oci";
 
 /** The same source; when bytes turn out not to be what their descriptor says, `tell` says where they came from. */
 export function blaming(source: Source, tell: (descriptor: Descriptor, cause: OciError) => Error): Source {
-  return {
-    resolve: (name, options) => source.resolve(name, options),
-    blob(descriptor) {
-      const blob = source.blob(descriptor);
-      return {
-        ...blob,
-        async *open(options) {
-          try {
-            yield* blob.open(options);
-          } catch (cause) {
-            throw isDamage(cause) ? tell(descriptor, cause) : cause;
-          }
-        },
-      };
-    },
-  };
+  return tapSource(source, (descriptor) => ({
+    onError: (cause) => (isDamage(cause) ? tell(descriptor, cause) : cause),
+  }));
 }
 
 function isDamage(error: unknown): error is OciError {

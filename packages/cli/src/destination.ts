@@ -9,6 +9,7 @@ import {
   type Options,
   type Sink,
   type Source,
+  tapSource,
 } from "@lading/oci";
 import { stat } from "node:fs/promises";
 import { fileStem } from "./image-names.ts";
@@ -108,10 +109,12 @@ export async function writeImageTo(
 
   onEvent?.({ type: "write-start", place: shown });
   let bytes = 0;
-  const counted = counting(source, (more) => {
-    bytes += more;
-    onEvent?.({ type: "write-progress", place: shown, done: bytes });
-  });
+  const counted = tapSource(source, () => ({
+    onBytes: (more) => {
+      bytes += more;
+      onEvent?.({ type: "write-progress", place: shown, done: bytes });
+    },
+  }));
   const size = await write(place, destination.stdout, counted, descriptor, given, { signal }).catch(
     (error: unknown) => {
       // What the system says names no file when the disk is full.
@@ -163,24 +166,6 @@ function isSystemError(error: unknown): boolean {
 
 async function tagAll(sink: Sink, root: Descriptor, names: readonly string[], options: Options): Promise<void> {
   for (const name of names) await sink.tag(root, name, options);
-}
-
-function counting(source: Source, count: (bytes: number) => void): Source {
-  return {
-    resolve: async (name, options) => await source.resolve(name, options),
-    blob: (descriptor) => {
-      const blob = source.blob(descriptor);
-      return {
-        ...blob,
-        async *open(options) {
-          for await (const chunk of blob.open(options)) {
-            count(chunk.byteLength);
-            yield chunk;
-          }
-        },
-      };
-    },
-  };
 }
 
 // The hints for reading talk of fetching and saving, which is of no use here.

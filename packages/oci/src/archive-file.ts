@@ -1,14 +1,14 @@
-import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { constants } from "node:fs";
-import { access, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import type { Writable } from "node:stream";
+import { access, open, rename, rm, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { finished, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { pack, type Pack } from "tar-stream";
 import type { Bytes, Options } from "./content.ts";
 import { OciError } from "./errors.ts";
 import { hasCode, isMissing, writeFileBytes } from "./file-bytes.ts";
+import { removeStale, temporaryPath } from "./folder.ts";
+import { knownOf } from "./known-bytes.ts";
 
 /** One file of an archive to be written. */
 export interface NewMember {
@@ -22,22 +22,23 @@ export type ArchiveOutput = string | Writable;
 
 /**
  * Writes a tar that appears under its name when it is whole, and not at all otherwise. Every member
- * has mode 0644 (its folders 0755), owner 0 and time 0, so equal content makes equal bytes. A symlink at `output` is
- * replaced, and what it leads to is left alone. Returns the size.
+ * has mode 0644 (its folders 0755), owner 0 and time 0, so equal content makes equal bytes. A
+ * symlink at `output` is replaced, and what it leads to is left alone. Returns the size in bytes.
  */
 export async function writeArchive(
   output: ArchiveOutput,
   members: Iterable<NewMember>,
   options: Options = {},
 ): Promise<number> {
-  if (typeof output !== "string") return writeTar(members, options, (bytes) => writeStream(output, bytes));
+  if (typeof output !== "string")
+    return writeTar(members, options, (bytes) => writeStream(output, bytes, options.signal));
   // Devices and pipes (/dev/stdout, >(command)) have no "whole under its name".
-  if (await isSpecial(output)) return writeTar(members, options, (bytes) => writeSpecial(output, bytes));
+  if (await isSpecial(output)) return writeTar(members, options, (...tar) => writeSpecial(output, ...tar));
 
-  const temporary = join(dirname(output), `.${basename(output)}.${process.pid}-${randomBytes(6).toString("hex")}`);
-  await removeStale(output);
+  const temporary = temporaryPath(dirname(output));
+  await removeStale(dirname(output));
   try {
-    const size = await writeTar(members, options, (bytes) => writeOpened(temporary, "wx", bytes));
+    const size = await writeTar(members, options, (...tar) => writeOpened(temporary, "wx", ...tar));
     await rename(temporary, output);
     return size;
   } catch (error) {
@@ -63,22 +64,29 @@ export async function checkArchiveOutput(output: ArchiveOutput): Promise<void> {
   if (!(await isSpecial(output))) await access(folder, constants.W_OK);
 }
 
+/** Says that a chunk was written, and that its memory is free. */
+type OnWritten = (chunk: Uint8Array) => void;
+
 async function writeTar(
   members: Iterable<NewMember>,
   options: Options,
-  write: (bytes: Bytes) => Promise<number>,
+  write: (bytes: Bytes, onWritten: OnWritten) => Promise<number>,
 ): Promise<number> {
   const tar = pack();
   // It is told below; without a listener it would end the process when nobody has begun to read.
   tar.on("error", () => undefined);
+  const owners = new WeakMap<Uint8Array, OnWritten>();
   let first: { readonly error: unknown } | undefined;
   // Each side's failure ends the other; the first one is the reason.
   const failed = (error: unknown): void => {
     first ??= { error };
     tar.destroy(error instanceof Error ? error : new Error(String(error)));
   };
-  const written = write(chunksOf(tar));
-  await Promise.all([written.catch(failed), fill(tar, members, options).catch(failed)]);
+  const written = write(chunksOf(tar), (chunk) => {
+    owners.get(chunk)?.(chunk);
+    owners.delete(chunk);
+  });
+  await Promise.all([written.catch(failed), fill(tar, members, owners, options).catch(failed)]);
   if (first !== undefined) throw first.error;
   return written;
 }
@@ -87,7 +95,12 @@ async function* chunksOf(tar: AsyncIterable<unknown>): AsyncGenerator<Uint8Array
   for await (const chunk of tar) if (chunk instanceof Uint8Array) yield chunk;
 }
 
-async function fill(tar: Pack, members: Iterable<NewMember>, options: Options): Promise<void> {
+async function fill(
+  tar: Pack,
+  members: Iterable<NewMember>,
+  owners: WeakMap<Uint8Array, OnWritten>,
+  options: Options,
+): Promise<void> {
   const common = { uid: 0, gid: 0, mtime: new Date(0) };
   const folders = new Set<string>();
   for (const member of members) {
@@ -99,7 +112,7 @@ async function fill(tar: Pack, members: Iterable<NewMember>, options: Options): 
       tar.entry({ name: folder, type: "directory", mode: 0o755, ...common });
     }
     const entry = tar.entry({ name: path, size, type: "file", mode: 0o644, ...common });
-    await pipeline(member.open(options), entry);
+    await pipeline(lent(member.open(options), owners), entry);
   }
   tar.finalize();
 }
@@ -110,16 +123,25 @@ function foldersOf(path: string): readonly string[] {
   return names.map((_, index) => names.slice(0, index + 1).join("/"));
 }
 
-async function writeOpened(path: string, flags: "w" | "wx", bytes: Bytes): Promise<number> {
+/** The same chunks, noted as theirs who gave them, where those want them back. */
+async function* lent(bytes: Bytes, owners: WeakMap<Uint8Array, OnWritten>): AsyncGenerator<Uint8Array> {
+  const { recycle } = knownOf(bytes);
+  for await (const chunk of bytes) {
+    if (recycle !== undefined) owners.set(chunk, recycle);
+    yield chunk;
+  }
+}
+
+async function writeOpened(path: string, flags: "w" | "wx", bytes: Bytes, onWritten: OnWritten): Promise<number> {
   const handle = await open(path, flags);
   try {
-    return await writeFileBytes(handle, bytes);
+    return await writeFileBytes(handle, bytes, { onWritten });
   } finally {
     await handle.close();
   }
 }
 
-async function writeSpecial(path: string, bytes: Bytes): Promise<number> {
+async function writeSpecial(path: string, bytes: Bytes, onWritten: OnWritten): Promise<number> {
   // Opening a pipe waits for its reader, and nothing could interrupt that: look first whether there is one.
   const probe = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
     throw hasCode(cause, "ENXIO")
@@ -127,44 +149,46 @@ async function writeSpecial(path: string, bytes: Bytes): Promise<number> {
       : cause;
   });
   try {
-    return await writeOpened(path, "w", bytes);
+    return await writeOpened(path, "w", bytes, onWritten);
   } finally {
     await probe.close();
   }
 }
 
-const staleAfter = 24 * 60 * 60 * 1000;
-
-/** What writers of this archive left that were killed. */
-async function removeStale(output: string): Promise<void> {
-  const folder = dirname(output);
-  const prefix = `.${basename(output)}.`;
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (!name.startsWith(prefix) || !/^\d+-[0-9a-f]{12}$/.test(name.slice(prefix.length))) continue;
-    const path = join(folder, name);
-    const info = await stat(path).catch(() => undefined);
-    if (info !== undefined && Date.now() - info.mtimeMs > staleAfter) await rm(path, { force: true });
-  }
-}
-
-async function writeStream(stream: Writable, bytes: Bytes): Promise<number> {
+/** Waits for each chunk to be handed on: a pipe may break after the last one, too. */
+async function writeStream(stream: Writable, bytes: Bytes, signal: AbortSignal | undefined): Promise<number> {
   let size = 0;
-  const failed = Promise.withResolvers<never>();
-  failed.promise.catch(() => undefined);
-  stream.once("error", failed.reject);
+  let failure: { readonly error: unknown } | undefined;
+  let proceed = (): void => {};
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+    proceed();
+  };
+  const forget = finished(stream, { readable: false }, (error) => fail(error ?? new Error("The stream was closed")));
+  const abort = (): void => fail(signal?.reason);
+  signal?.addEventListener("abort", abort);
   try {
     for await (const chunk of bytes) {
+      await new Promise<void>((resolve) => {
+        proceed = resolve;
+        stream.write(chunk, (error) => {
+          // What failed comes as the stream's own error, too, and must find a listener.
+          if (!error) resolve();
+        });
+      });
+      if (failure !== undefined) throw failure.error;
       size += chunk.byteLength;
-      if (!stream.write(chunk)) await Promise.race([once(stream, "drain"), failed.promise]);
     }
     return size;
   } finally {
-    stream.off("error", failed.reject);
+    signal?.removeEventListener("abort", abort);
+    if (failure === undefined) forget();
   }
 }
 
 async function isSpecial(path: string): Promise<boolean> {
-  if (/^\/(?:dev|proc)\//.test(path)) return true;
+  // These may lead to a file that is somebody's standard output; /dev/shm holds files of its own.
+  if (/^\/(?:dev\/(?!shm\/)|proc\/)/.test(resolve(path))) return true;
   const info = await stat(path).catch(() => undefined);
   return info !== undefined && !info.isFile() && !info.isDirectory();
 }

@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import {
   appendFile,
   copyFile,
   lstat,
   mkdir,
+  mkdtemp,
   readdir,
   readFile,
   readlink,
+  rm,
   stat,
   symlink,
   truncate,
@@ -246,6 +248,66 @@ test("a stream that closes early is an error", async () => {
   await using sink = await OciArchiveSink.create(stream);
   await copy(image.source, sink, image.descriptor);
   await expect(sink.finish()).rejects.toThrow("EPIPE");
+});
+
+test("a stream that fails after the last write is an error", async () => {
+  const image = await randomImage();
+  let left = 0;
+  const count = new Writable({ write: (_chunk, _encoding, done) => void ((left += 1), done()) });
+  const fails = new Writable({
+    highWaterMark: 1 << 30,
+    write: (_chunk, _encoding, done) =>
+      void setTimeout(done, 1, (left -= 1) > 0 ? null : new Error("EPIPE at the end")),
+  });
+  for (const [stream, expected] of [[count], [fails, "EPIPE at the end"]] as const) {
+    await using sink = await OciArchiveSink.create(stream);
+    await copy(image.source, sink, image.descriptor);
+    if (expected === undefined) await sink.finish();
+    else await expect(sink.finish()).rejects.toThrow(expected);
+  }
+});
+
+test("a stream that is closed is an error and not a wait", async () => {
+  const image = await randomImage();
+  const stream = new Writable({ write: () => void setImmediate(() => stream.destroy()) });
+  await using sink = await OciArchiveSink.create(stream);
+  await copy(image.source, sink, image.descriptor);
+  await expect(sink.finish()).rejects.toThrow("Premature close");
+});
+
+test("an abort ends the wait for a stream that nobody reads", async () => {
+  const image = await randomImage({ size: 1_000_000 });
+  const abort = new AbortController();
+  const stream = new Writable({ write: () => void setImmediate(() => abort.abort(new Error("interrupted"))) });
+  await using sink = await OciArchiveSink.create(stream);
+  await copy(image.source, sink, image.descriptor);
+  await expect(sink.finish({ signal: abort.signal })).rejects.toThrow("interrupted");
+  expect(stream.destroyed).toBe(false);
+});
+
+test("a name as long as names can be", async () => {
+  await using folder = await temporaryFolder();
+  const image = await randomImage();
+  const file = join(folder.path, `${"n".repeat(251)}.tar`);
+  await save(image.source, image.descriptor, file, []);
+  expect(await readdir(folder.path)).toHaveLength(1);
+});
+
+test.runIf(existsSync("/dev/shm"))("a file in /dev/shm is one, and appears whole or not at all", async () => {
+  const folder = await mkdtemp("/dev/shm/lading-test-");
+  try {
+    const file = join(folder, "app.tar");
+    await writeFile(file, "the old one");
+    const image = await randomImage();
+    const octets = { ...image.descriptor, mediaType: "application/octet-stream" };
+    await using lying = await OciArchiveSink.create(file);
+    await lying.push({ descriptor: octets, open: () => tooShort() });
+    await expect(lying.finish()).rejects.toMatchObject({ code: "SIZE_MISMATCH" });
+    expect(await readFile(file, "utf8")).toBe("the old one");
+    expect(await readdir(folder)).toEqual(["app.tar"]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("a folder that is not there is an error before any work", async () => {

@@ -1,9 +1,10 @@
 import { randomImage, validateImage } from "@lading/testkit";
 import { expect, test } from "vitest";
 import type { Blob, Sink, Source } from "./content.ts";
-import { copy, CopyError, type CopyEvent, firstOf } from "./copy.ts";
+import { copy, CopyError, type CopyEvent } from "./copy.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { OciError } from "./errors.ts";
+import { firstOf } from "./first-of.ts";
 import { MemoryStore } from "./memory.ts";
 
 const platforms = ["linux/amd64", "linux/arm64"];

@@ -1,9 +1,9 @@
-import type { Blob, Bytes, Options, Sink, Source } from "./content.ts";
+import type { Blob, Options, Sink, Source } from "./content.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { OciError } from "./errors.ts";
 import { contentKey, successors } from "./graph.ts";
 import { Limiter } from "./limiter.ts";
-import { passesOn } from "./verify.ts";
+import { tapBlob } from "./tap.ts";
 
 /** What happens to one descriptor. A retry opens again: count `bytes` from the last "opened". */
 export type CopyEvent =
@@ -101,46 +101,29 @@ export async function copy(source: Source, sink: Sink, root: Descriptor, options
   }
 }
 
-/** Reads from the first of `sources` that has what is asked for. */
-export function firstOf(...sources: readonly Source[]): Source {
-  return {
-    async resolve(name, options) {
-      return firstFound(sources, (source) => source.resolve(name, options), `"${name}"`);
-    },
-    blob(descriptor) {
-      const blobs = sources.map((source) => source.blob(descriptor));
-      const origin = blobs.find((blob) => blob.origin !== undefined)?.origin;
-      return {
-        descriptor,
-        ...(origin === undefined ? {} : { origin }),
-        open: (options) => openFirst(blobs, descriptor, options),
-      };
-    },
-  };
-}
-
 async function push(blob: Blob, sink: Sink, signal: AbortSignal, onProgress: CopyOptions["onProgress"]): Promise<void> {
   const { descriptor, origin } = blob;
   let readFailure: { readonly error: unknown } | undefined;
-  const open = (options?: Options): Bytes => {
-    readFailure = undefined;
-    onProgress?.({ type: "opened", descriptor });
-    const chunks = blob.open({ signal, ...options });
-    async function* watched(): AsyncGenerator<Uint8Array> {
-      try {
-        for await (const chunk of chunks) {
-          onProgress?.({ type: "progress", descriptor, bytes: chunk.byteLength });
-          yield chunk;
-        }
-      } catch (error) {
+  const tapped = tapBlob(
+    {
+      descriptor,
+      ...(origin === undefined ? {} : { origin }),
+      open: (options) => blob.open({ signal, ...options }),
+    },
+    {
+      onOpen: () => {
+        readFailure = undefined;
+        onProgress?.({ type: "opened", descriptor });
+      },
+      onBytes: (bytes) => onProgress?.({ type: "progress", descriptor, bytes }),
+      onError: (error) => {
         readFailure = { error };
-        throw error;
-      }
-    }
-    return passesOn(watched(), chunks);
-  };
+        return error;
+      },
+    },
+  );
   try {
-    await sink.push({ descriptor, ...(origin === undefined ? {} : { origin }), open }, { signal });
+    await sink.push(tapped, { signal });
   } catch (error) {
     signal.throwIfAborted();
     throw readFailure === undefined
@@ -163,43 +146,4 @@ async function from<T>(side: "source" | "sink", descriptor: Descriptor, task: ()
   } catch (error) {
     throw new CopyError(side, descriptor, error);
   }
-}
-
-async function firstFound<T>(
-  sources: readonly Source[],
-  find: (source: Source) => Promise<T>,
-  what: string,
-): Promise<T> {
-  let missing: unknown = new OciError("NOT_FOUND", `Cannot find ${what}: no source to look in`);
-  for (const source of sources) {
-    try {
-      return await find(source);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      missing = error;
-    }
-  }
-  throw missing;
-}
-
-async function* openFirst(blobs: readonly Blob[], descriptor: Descriptor, options?: Options): Bytes {
-  let missing: unknown = new OciError("NOT_FOUND", `Cannot find ${descriptor.digest}: no source to look in`);
-  for (const blob of blobs) {
-    let begun = false;
-    try {
-      for await (const chunk of blob.open(options)) {
-        begun = true;
-        yield chunk;
-      }
-      return;
-    } catch (error) {
-      if (begun || !isNotFound(error)) throw error;
-      missing = error;
-    }
-  }
-  throw missing;
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof OciError && error.code === "NOT_FOUND";
 }

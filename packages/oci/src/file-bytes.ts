@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { Bytes, Options } from "./content.ts";
 import { OciError } from "./errors.ts";
 import { documentLimit } from "./json.ts";
+import { knownOf, withKnown } from "./known-bytes.ts";
 
 const chunkSize = 1024 * 1024;
 
@@ -13,9 +14,23 @@ export interface FileRange extends Options {
   readonly length?: number;
 }
 
-/** The bytes of a regular file, in chunks of 1 MiB, the next read while one is used. Throws OciError NOT_FOUND. */
-export async function* readFileBytes(path: string, range: FileRange = {}): AsyncGenerator<Uint8Array, void, undefined> {
-  const { start = 0, length = Infinity, signal } = range;
+/**
+ * The bytes of a regular file, in chunks of 1 MiB, the next read while one is used. Whoever is done
+ * with a chunk may give it back (`KnownBytes.recycle`). Throws OciError NOT_FOUND.
+ */
+export function readFileBytes(path: string, range: FileRange = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  const spare: Uint8Array[] = [];
+  const recycle = (chunk: Uint8Array): void => {
+    if (chunk.byteLength === chunkSize) spare.push(chunk);
+  };
+  return withKnown(readChunks(path, range, spare), { recycle });
+}
+
+async function* readChunks(
+  path: string,
+  { start = 0, length = Infinity, signal }: FileRange,
+  spare: Uint8Array[],
+): AsyncGenerator<Uint8Array, void, undefined> {
   const handle = await openRegular(path);
   let ahead: Promise<Uint8Array> | undefined;
   try {
@@ -24,7 +39,7 @@ export async function* readFileBytes(path: string, range: FileRange = {}): Async
     const next = (): Promise<Uint8Array> | undefined => {
       const size = Math.min(chunkSize, left);
       if (size <= 0) return undefined;
-      const promise = readAt(handle, position, size);
+      const promise = readAt(handle, position, size, size === chunkSize ? spare.pop() : undefined);
       position += size;
       left -= size;
       // Whoever stops reading early never looks at this one.
@@ -68,9 +83,13 @@ export async function openRegular(path: string): Promise<FileHandle> {
   throw new OciError("INVALID_ARCHIVE", `Cannot read ${path}: not a regular file`);
 }
 
-/** Exactly `length` bytes from `position`, fewer at the end of the file. */
-export async function readAt(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const buffer = Buffer.allocUnsafeSlow(length);
+/** Exactly `length` bytes from `position`, fewer at the end of the file; into `buffer`, which has that length, or new memory. */
+export async function readAt(
+  handle: FileHandle,
+  position: number,
+  length: number,
+  buffer: Uint8Array = Buffer.allocUnsafeSlow(length),
+): Promise<Uint8Array> {
   let filled = 0;
   while (filled < length) {
     const { bytesRead } = await handle.read(buffer, filled, length - filled, position + filled);
@@ -80,15 +99,21 @@ export async function readAt(handle: FileHandle, position: number, length: numbe
   return filled === length ? buffer : buffer.subarray(0, filled);
 }
 
+export interface WriteOptions extends Options {
+  /** Called with each chunk once it is on its way to the disk and nobody reads its memory any more. */
+  readonly onWritten?: ((chunk: Uint8Array) => void) | undefined;
+}
+
 /** Appends everything, small chunks gathered, one write in flight while the next chunk is made. Returns the size. */
-export async function writeFileBytes(handle: FileHandle, bytes: Bytes, options: Options = {}): Promise<number> {
+export async function writeFileBytes(handle: FileHandle, bytes: Bytes, options: WriteOptions = {}): Promise<number> {
+  const { signal, onWritten = knownOf(bytes).recycle } = options;
   let size = 0;
   let gathered: Uint8Array[] = [];
   let pending = 0;
   let writing: Promise<void> = Promise.resolve();
   const flush = async (): Promise<void> => {
     await writing;
-    writing = writeAll(handle, gathered);
+    writing = writeAll(handle, gathered, onWritten);
     // Seen by the next `await writing`; until then it must not count as unhandled.
     writing.catch(() => undefined);
     gathered = [];
@@ -96,7 +121,7 @@ export async function writeFileBytes(handle: FileHandle, bytes: Bytes, options: 
   };
   try {
     for await (const chunk of bytes) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       gathered.push(chunk);
       pending += chunk.byteLength;
       size += chunk.byteLength;
@@ -109,7 +134,11 @@ export async function writeFileBytes(handle: FileHandle, bytes: Bytes, options: 
   return size;
 }
 
-async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+async function writeAll(
+  handle: FileHandle,
+  chunks: readonly Uint8Array[],
+  onWritten: ((chunk: Uint8Array) => void) | undefined,
+): Promise<void> {
   for (const chunk of chunks.length > 16 ? [Buffer.concat(chunks)] : chunks) {
     let offset = 0;
     while (offset < chunk.byteLength) {
@@ -117,6 +146,7 @@ async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[]): Prom
       offset += bytesWritten;
     }
   }
+  if (onWritten !== undefined) for (const chunk of chunks) onWritten(chunk);
 }
 
 /** Whether an error says that a file or a folder on its path is not there. */

@@ -1,14 +1,30 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
+import { readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode, isMissing } from "./file-bytes.ts";
 
-/** Names that begin so are of files that are being written, or of a process that was killed on the way. */
-export const temporaryPrefix = ".lading-";
-
 /** A path in `folder` that no other file has, to write to before a rename. */
 export function temporaryPath(folder: string): string {
-  return join(folder, `${temporaryPrefix}${process.pid}-${randomBytes(6).toString("hex")}`);
+  return join(folder, `.lading-${process.pid}-${randomBytes(6).toString("hex")}`);
+}
+
+/** Whether a file of this name is being written, or was when its process was killed. */
+export function isTemporary(name: string): boolean {
+  return /^\.lading-\d+-[0-9a-f]{12}$/.test(name);
+}
+
+const staleAfter = 24 * 60 * 60 * 1000;
+
+/** Removes what killed processes left in a folder more than a day ago. */
+export async function removeStale(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const path of names.filter(isTemporary).map((name) => join(folder, name))) {
+    const info = await stat(path).catch(() => undefined);
+    if (info === undefined || Date.now() - info.mtimeMs <= staleAfter) continue;
+    // It may be another user's, or the disk read-only: then it stays.
+    await rm(path, { force: true }).catch(() => undefined);
+  }
 }
 
 /** Makes a folder and those above it where they are missing; whether it was missing. Throws the system's error. */

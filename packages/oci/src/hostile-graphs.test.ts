@@ -59,17 +59,18 @@ describe("indexes that name each other many times over", () => {
   });
 });
 
-describe("a manifest that another one names as a layer", () => {
-  async function both(): Promise<{ source: MemoryStore; root: Descriptor; image: Descriptor }> {
-    const { source, descriptor: image } = await randomImage();
-    const config = await write(source, {}, mediaTypes.ociEmpty);
-    const layers = [{ ...image, mediaType: "application/octet-stream" }];
-    const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers };
-    const artifact = await write(source, { artifactType: "a/b", ...manifest }, mediaTypes.ociManifest);
-    const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [artifact, image] };
-    return { source, root: await write(source, index, mediaTypes.ociIndex), image };
-  }
+/** An artifact that carries an image's manifest as a file, beside that image. */
+async function both(): Promise<{ source: MemoryStore; root: Descriptor; image: Descriptor }> {
+  const { source, descriptor: image } = await randomImage();
+  const config = await write(source, {}, mediaTypes.ociEmpty);
+  const layers = [{ ...image, mediaType: "application/octet-stream" }];
+  const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers };
+  const artifact = await write(source, { artifactType: "a/b", ...manifest }, mediaTypes.ociManifest);
+  const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [artifact, image] };
+  return { source, root: await write(source, index, mediaTypes.ociIndex), image };
+}
 
+describe("a manifest that another one names as a layer", () => {
   test.each([1, 8])("comes with all it leads to, %i at a time", async (concurrency) => {
     await using folder = await temporaryFolder();
     const { source, root, image } = await both();

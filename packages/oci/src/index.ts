@@ -45,7 +45,9 @@ export type { ContainerConfig, Healthcheck, History, ImageConfig } from "./image
 export { readBlob, verified, verifyBytes } from "./verify.ts";
 export { Limiter } from "./limiter.ts";
 export { isForeignLayer, successors } from "./graph.ts";
-export { copy, CopyError, type CopyEvent, type CopyOptions, firstOf } from "./copy.ts";
+export { copy, CopyError, type CopyEvent, type CopyOptions } from "./copy.ts";
+export { firstOf } from "./first-of.ts";
+export { type BlobTap, tapBlob, tapSource } from "./tap.ts";
 export { MemoryStore } from "./memory.ts";
 export { LayoutStore } from "./layout.ts";
 export type { ArchiveOutput } from "./archive-file.ts";

@@ -160,7 +160,7 @@ test("open() says what is missing", async () => {
 test("what a killed process left behind is removed a day later, and never looked at", async () => {
   await using folder = await temporaryFolder();
   await LayoutStore.create(folder.path);
-  const [old, fresh] = [join(folder.path, ".lading-1-old"), join(folder.path, ".lading-2-fresh")];
+  const [old, fresh] = [join(folder.path, ".lading-1-0123456789ab"), join(folder.path, ".lading-2-0123456789ab")];
   await writeFile(old, "half a blob");
   await writeFile(fresh, "half a blob");
   await utimes(old, 1, 1);

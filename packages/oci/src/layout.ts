@@ -6,14 +6,12 @@ import { type Digest, digestAlgorithm, Digester, digestHex } from "./digest.ts";
 import { parseLayoutMarker } from "./documents.ts";
 import { OciError } from "./errors.ts";
 import { hasCode, isMissing, readFileBytes, readSmallFile, writeFileBytes } from "./file-bytes.ts";
-import { makeFolder, temporaryPath, temporaryPrefix } from "./folder.ts";
+import { isTemporary, makeFolder, removeStale, temporaryPath } from "./folder.ts";
 import { hasGraph } from "./graph.ts";
 import { documentLimit } from "./json.ts";
 import { LayoutIndex } from "./layout-index.ts";
 import { withLock } from "./lock.ts";
 import { matches, verified } from "./verify.ts";
-
-const staleAfter = 24 * 60 * 60 * 1000;
 
 /**
  * An OCI image-layout directory (image-spec image-layout.md); see `Store`. Several processes may use
@@ -42,9 +40,7 @@ export class LayoutStore implements Store {
     const names = await readdir(directory);
     const store = new LayoutStore(directory);
     if (!names.includes("oci-layout")) {
-      const other = names.find(
-        (name) => !layoutNames.has(name) && !beside.includes(name) && !name.startsWith(temporaryPrefix),
-      );
+      const other = names.find((name) => !layoutNames.has(name) && !beside.includes(name) && !isTemporary(name));
       if (other !== undefined)
         throw new OciError(
           "INVALID_ARCHIVE",
@@ -57,7 +53,7 @@ export class LayoutStore implements Store {
       await store.#createOnce("index.json", LayoutIndex.empty().bytes());
       await store.#createOnce("oci-layout", new TextEncoder().encode('{"imageLayoutVersion":"1.0.0"}'));
     }
-    await store.#removeStale(names);
+    await removeStale(directory);
     return LayoutStore.open(directory);
   }
 
@@ -213,16 +209,6 @@ export class LayoutStore implements Store {
       if (!hasCode(error, "EEXIST")) throw error;
     } finally {
       await rm(temporary, { force: true });
-    }
-  }
-
-  async #removeStale(names: readonly string[]): Promise<void> {
-    for (const name of names.filter((entry) => entry.startsWith(temporaryPrefix))) {
-      const path = join(this.directory, name);
-      const info = await stat(path).catch(() => undefined);
-      if (info === undefined || Date.now() - info.mtimeMs <= staleAfter) continue;
-      // It may be another user's, or the disk read-only: then it stays.
-      await rm(path, { force: true }).catch(() => undefined);
     }
   }
 }

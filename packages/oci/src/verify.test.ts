@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { Descriptor } from "./descriptor.ts";
 import { type DigestAlgorithm, digestOf } from "./digest.ts";
-import { passesOn, readBlob, verified, verifyBytes } from "./verify.ts";
+import { knownOf, withKnown } from "./known-bytes.ts";
+import { readBlob, verified, verifyBytes } from "./verify.ts";
 
 const bytes = Buffer.from("all of the content");
 const describeBytes = (content: Uint8Array, algorithm?: DigestAlgorithm): Descriptor => ({
@@ -45,9 +46,9 @@ test("verified() hashes once what is checked already, and not what only claims t
   const once = verified(chunks(bytes), descriptor);
   expect(verified(once, descriptor)).toBe(once);
   expect(verified(once, { ...descriptor, size: 1 })).not.toBe(once);
-  const wrapped = passesOn(chunks(bytes), once);
+  const wrapped = withKnown(chunks(bytes), knownOf(once));
   expect(verified(wrapped, descriptor)).toBe(wrapped);
-  const unchecked = passesOn(chunks(bytes), chunks(bytes));
+  const unchecked = withKnown(chunks(bytes), knownOf(chunks(bytes)));
   expect(verified(unchecked, descriptor)).not.toBe(unchecked);
 });
 

@@ -3,6 +3,7 @@ import type { Descriptor } from "./descriptor.ts";
 import { digestAlgorithm, Digester, digestOf } from "./digest.ts";
 import { OciError } from "./errors.ts";
 import { documentLimit } from "./json.ts";
+import { knownOf, withKnown } from "./known-bytes.ts";
 
 /**
  * The same bytes, checked on the way: fails as soon as one byte too many arrives, and instead of
@@ -11,22 +12,10 @@ import { documentLimit } from "./json.ts";
  * SIZE_MISMATCH or DIGEST_MISMATCH.
  */
 export function verified(bytes: Bytes, descriptor: Descriptor): Bytes {
-  const known = checked.get(bytes);
-  if (known?.digest === descriptor.digest && known.size === descriptor.size) return bytes;
-  const result = check(bytes, descriptor);
-  checked.set(result, descriptor);
-  return result;
+  const { checked, recycle } = knownOf(bytes);
+  if (checked?.digest === descriptor.digest && checked.size === descriptor.size) return bytes;
+  return withKnown(check(bytes, descriptor), { checked: descriptor, recycle });
 }
-
-/** Notes that `outer` hands on the chunks of `inner` unchanged, so that it is as checked as `inner` is. */
-export function passesOn<T extends Bytes>(outer: T, inner: Bytes): T {
-  const known = checked.get(inner);
-  if (known !== undefined) checked.set(outer, known);
-  return outer;
-}
-
-// Source and sink both promise to verify; hashing a layer twice would double the cost of moving it.
-const checked = new WeakMap<Bytes, Descriptor>();
 
 async function* check(bytes: Bytes, descriptor: Descriptor): AsyncGenerator<Uint8Array, void, undefined> {
   const digester = new Digester(digestAlgorithm(descriptor.digest));
