@@ -51,11 +51,15 @@ function withoutServices(packages, install) {
   // What Debian's maintainer scripts ask before they start a service; 101 means "not allowed".
   const policy = "/usr/sbin/policy-rc.d";
   const isOurs = !existsSync(policy);
+  // An interrupt is for apt-get: it must not end this process while the policy is there.
+  const ignore = () => {};
+  process.on("SIGINT", ignore);
   if (isOurs) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755, flag: "wx" });
   try {
     install();
   } finally {
     if (isOurs) rmSync(policy);
+    process.off("SIGINT", ignore);
   }
   const units = packages.flatMap((name) => services[name] ?? []);
   if (units.length > 0 && existsSync("/run/systemd/system"))

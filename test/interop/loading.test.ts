@@ -11,15 +11,16 @@ const one = ["localhost/team/app:1"];
 const two = ["localhost/team/app:1", "localhost/team/app:2.0"];
 const both = "linux/amd64,linux/arm64";
 const forms = [
-  { form: "oci-archive", platforms: "linux/amd64", tags: one },
-  { form: "oci-archive", platforms: "linux/amd64", tags: two },
-  { form: "oci-archive", platforms: both, tags: one },
-  { form: "oci-archive", platforms: both, tags: two },
-  { form: "docker-archive", platforms: "linux/amd64", tags: one },
-  { form: "docker-archive", platforms: "linux/amd64", tags: two },
+  { form: "oci-archive", platforms: "linux/amd64", tags: one, compression: "gzip" },
+  { form: "oci-archive", platforms: "linux/amd64", tags: one, compression: "zstd" },
+  { form: "oci-archive", platforms: "linux/amd64", tags: two, compression: "gzip" },
+  { form: "oci-archive", platforms: both, tags: one, compression: "gzip" },
+  { form: "oci-archive", platforms: both, tags: two, compression: "gzip" },
+  { form: "docker-archive", platforms: "linux/amd64", tags: one, compression: "gzip" },
+  { form: "docker-archive", platforms: "linux/amd64", tags: two, compression: "gzip" },
 ];
 
-describe.each(forms)("$form of $platforms named $tags", ({ form, platforms, tags }) => {
+describe.each(forms)("$form of $platforms named $tags, $compression", ({ form, platforms, tags, compression }) => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let archive: string;
 
@@ -31,7 +32,8 @@ describe.each(forms)("$form of $platforms named $tags", ({ form, platforms, tags
       "lading.yaml": "layers: [{ add: [{ src: app, dest: /app }] }]\n",
     });
     const names = tags.flatMap((tag) => ["--tag", tag]);
-    await lading(["build", folder.path, ...names, "--platform", platforms, "--output", `${form}:${archive}`]);
+    const image = ["--platform", platforms, "--compression", compression, ...names];
+    await lading(["build", folder.path, ...image, "--output", `${form}:${archive}`]);
   });
 
   afterAll(() => folder[Symbol.asyncDispose]());

@@ -35,8 +35,9 @@ export interface PlannedLayer {
  * that apply an opaque marker to what they unpacked before it (moby#17819).
  *
  * Folders on the way are always in the layer, with the mode and owner they have below: Docker's
- * overlay2 driver unpacks a layer by itself and would make them 0755 root otherwise. Their time is
- * the layer's, so that a rebuilt base does not change the layer.
+ * overlay2 driver (seen in 20.10.24) unpacks a layer by itself and makes them 0755 root otherwise,
+ * which is what a container sees. Their time is the layer's, so that a rebuilt base does not change
+ * the layer.
  *
  * Throws BuildError DESTINATION_CONFLICT, SPEC, SOURCE_MISSING.
  */
