@@ -159,10 +159,10 @@ async function writeSpecial(path: string, bytes: Bytes, onWritten: OnWritten): P
 async function writeStream(stream: Writable, bytes: Bytes, signal: AbortSignal | undefined): Promise<number> {
   let size = 0;
   let failure: { readonly error: unknown } | undefined;
-  let proceed = (): void => {};
+  let proceed: (() => void) | undefined;
   const fail = (error: unknown): void => {
     failure ??= { error };
-    proceed();
+    proceed?.();
   };
   const forget = finished(stream, { readable: false }, (error) => fail(error ?? new Error("The stream was closed")));
   const abort = (): void => fail(signal?.reason);

@@ -30,6 +30,16 @@ async function archiveOf(file: string, members: readonly Member[]): Promise<stri
   return file;
 }
 
+/** A frame of so many blocks, each a zero that is repeated 131072 times (RFC 8878 §3.1.1.2). */
+function zstdOfZeros(blocks: number): Uint8Array {
+  const bytes = Buffer.alloc(6 + blocks * 4);
+  // Magic, no content size, a window of 128 KiB.
+  bytes.set([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x38]);
+  for (let i = 0; i < blocks; i += 1)
+    bytes.writeUIntLE((131072 << 3) | (1 << 1) | (i === blocks - 1 ? 1 : 0), 6 + i * 4, 3);
+  return bytes;
+}
+
 const configOf = (...layers: readonly Uint8Array[]): Uint8Array =>
   jsonBytes({
     architecture: "amd64",
@@ -110,6 +120,19 @@ describe("reading", () => {
     await expect(use()).rejects.toMatchObject({
       code: expect.toSatisfy((code: string) => codes.split(" ").includes(code)),
     });
+  });
+
+  test("a layer that unpacks to more than any image has is refused early", async () => {
+    await using folder = await temporaryFolder();
+    // 36 KB that are 1.2 GB: one block in eight bytes is as small as zstd gets.
+    const bomb = zstdOfZeros(9216);
+    const file = await archiveOf(join(folder.path, "a.tar"), [
+      ["config.json", configOf(layer)],
+      ["l.tar", bomb],
+      ["manifest.json", manifestOf(["l.tar"])],
+    ]);
+    const archive = await DockerArchive.open(file);
+    await expect(archive.resolve("")).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
   });
 
   test("names that are no references are no names", async () => {

@@ -1,11 +1,12 @@
 import { ArchiveIndex, type ArchiveMember, cleanPath } from "./archive-index.ts";
 import type { Blob, Options, Source } from "./content.ts";
-import { decompress, sniffCompression, sniffLength } from "./decompress.ts";
+import { sniffCompression, sniffLength } from "./decompress.ts";
 import { type Descriptor, mediaTypes } from "./descriptor.ts";
-import { type Digest, Digester, digestOf, isDigest } from "./digest.ts";
+import { type Digest, digestAlgorithm, Digester, digestOf, isDigest } from "./digest.ts";
 import { type DockerArchiveEntry, parseConfig, parseDockerArchive } from "./documents.ts";
 import { OciError } from "./errors.ts";
 import { jsonBytes } from "./json.ts";
+import { unpack } from "./layer-bytes.ts";
 import { formatReference, parseReference, withDefaultTag } from "./reference.ts";
 import { verified } from "./verify.ts";
 
@@ -180,14 +181,12 @@ export class DockerArchive implements Source {
         yield chunk;
       }
     }
-    const unpacked = new Digester(diffId.startsWith("sha512:") ? "sha512" : "sha256");
-    for await (const chunk of decompress(hashed(), options)) unpacked.update(chunk);
+    const unpacked = new Digester(digestAlgorithm(diffId));
+    const what = `${member.path} in ${this.file}`;
+    for await (const chunk of unpack(hashed(), what, member.size, options)) unpacked.update(chunk);
     const actual = unpacked.digest();
     if (actual !== diffId)
-      throw new OciError(
-        "DIFFID_MISMATCH",
-        `Cannot read ${member.path} in ${this.file}: it unpacks to ${actual}, the config names ${diffId}`,
-      );
+      throw new OciError("DIFFID_MISMATCH", `Cannot read ${what}: it unpacks to ${actual}, the config names ${diffId}`);
     const mediaType = compression === "gzip" ? mediaTypes.ociLayerGzip : mediaTypes.ociLayerZstd;
     return { mediaType, digest: digester.digest(), size: member.size };
   }

@@ -65,6 +65,21 @@ test("an algorithm that is not known here is UNSUPPORTED, not invalid", () => {
   );
 });
 
+test("a descriptor's nulls are left out, in whichever document", () => {
+  const nulls = { annotations: null, urls: null, platform: null, artifactType: null };
+  const layers = [{ ...layer, ...nulls }];
+  expect(parseManifest(jsonBytes({ ...manifest, config: { ...descriptor, ...nulls }, layers }))).toEqual(manifest);
+  const platform = { os: "linux", architecture: "amd64", "os.features": null };
+  const manifests = [
+    { ...descriptor, ...nulls },
+    { ...descriptor, platform },
+  ];
+  expect(parseIndex(jsonBytes({ schemaVersion: 2, manifests })).manifests).toEqual([
+    descriptor,
+    { ...descriptor, platform: { os: "linux", architecture: "amd64" } },
+  ]);
+});
+
 test("parseConfig() leaves out the nulls Go writes, and keeps unknown ones", () => {
   const parsed = parseConfig(
     jsonBytes({ ...config, container: null, config: { Cmd: null, Env: null, Image: null, Labels: { a: "b" } } }),

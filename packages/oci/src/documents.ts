@@ -39,6 +39,8 @@ export interface DockerArchiveEntry {
  */
 export function parseManifest(bytes: Uint8Array, mediaType?: string, what = "manifest"): Manifest {
   const value = readDocument(bytes, { what });
+  if (isObject(value)) [value["config"], value["subject"]].forEach(dropDescriptorNulls);
+  if (isObject(value) && Array.isArray(value["layers"])) value["layers"].forEach(dropDescriptorNulls);
   refuseAmbiguity(value, mediaType, ["manifests", "fsLayers"], what);
   return check(manifestSchema, value, what, isManifest);
 }
@@ -46,6 +48,8 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string, what = "man
 /** Parses an index; see `parseManifest`. */
 export function parseIndex(bytes: Uint8Array, mediaType?: string, what = "index"): Index {
   const value = readDocument(bytes, { what });
+  if (isObject(value)) dropDescriptorNulls(value["subject"]);
+  if (isObject(value) && Array.isArray(value["manifests"])) value["manifests"].forEach(dropDescriptorNulls);
   refuseAmbiguity(value, mediaType, ["config", "layers", "fsLayers"], what);
   return check(indexSchema, value, what, isIndex);
 }
@@ -262,7 +266,7 @@ function readDocument(bytes: Uint8Array, limits: JsonLimits): unknown {
 // Go writes an empty slice or map as null; unknown fields keep theirs.
 const nullable = new Set(
   (
-    "annotations platform subject urls history config created author os.features " +
+    "annotations artifactType data platform subject urls variant os.version history config created author os.features " +
     "ExposedPorts Env Entrypoint Cmd Volumes Labels Healthcheck OnBuild Shell StopTimeout " +
     "Test RepoTags created_by comment"
   ).split(" "),
@@ -271,6 +275,11 @@ const nullable = new Set(
 function dropNulls(value: unknown): void {
   if (!isObject(value)) return;
   for (const key of Object.keys(value)) if (value[key] === null && nullable.has(key)) delete value[key];
+}
+
+function dropDescriptorNulls(value: unknown): void {
+  dropNulls(value);
+  if (isObject(value)) dropNulls(value["platform"]);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

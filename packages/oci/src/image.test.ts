@@ -100,6 +100,13 @@ test("writeImage() refuses an image without layers", async () => {
   });
 });
 
+test("writeImage() writes no config that nobody could read", async () => {
+  const { images } = await randomImage();
+  const { layers, config } = images[0] ?? expect.fail("no image");
+  const draft = { config: { ...config, author: "x".repeat(4 * 1024 * 1024) }, layers };
+  await expect(writeImage(new MemoryStore(), draft)).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+});
+
 test("writeIndex() names each platform once", async () => {
   const store = new MemoryStore();
   const images = [await imageIn(store), await imageIn(store, { ...arm, variant: "v8" })];

@@ -1,5 +1,5 @@
 import type { Blob, Bytes, Options } from "./content.ts";
-import { decompress, sniffCompression } from "./decompress.ts";
+import { decompress, type DecompressOptions, sniffCompression } from "./decompress.ts";
 import { type Digest, digestAlgorithm, Digester } from "./digest.ts";
 import { OciError } from "./errors.ts";
 
@@ -16,11 +16,11 @@ export interface OpenLayerOptions extends Options {
  */
 export async function* openLayer(blob: Blob, options: OpenLayerOptions = {}): AsyncGenerator<Uint8Array, void, void> {
   const { digest, size, mediaType } = blob.descriptor;
-  const { diffId, signal } = options;
-  const maxBytes = options.maxBytes ?? Math.max(2 ** 30, size * 2000);
+  const { diffId, signal, maxBytes } = options;
   const digester = diffId === undefined ? undefined : new Digester(digestAlgorithm(diffId));
   let first = true;
-  for await (const chunk of opened(blob, maxBytes, signal)) {
+  const limits = { signal, ...(maxBytes === undefined ? {} : { maxBytes }) };
+  for await (const chunk of unpack(blob.open({ signal }), `layer ${digest}`, size, limits)) {
     if (first) {
       first = false;
       const inner = sniffCompression(chunk);
@@ -38,12 +38,21 @@ export async function* openLayer(blob: Blob, options: OpenLayerOptions = {}): As
     throw new OciError("DIFFID_MISMATCH", `Cannot unpack layer ${digest}: expected diffID ${diffId}, found ${found}`);
 }
 
-async function* opened(blob: Blob, maxBytes: number, signal: AbortSignal | undefined): Bytes {
+/**
+ * `decompress` for a layer's bytes, with errors that name it as `what`. `size` is that of the
+ * bytes: no gzip unpacks to more than 2000 times as much, and no image has a small layer of over 1 GiB.
+ */
+export async function* unpack(
+  bytes: Bytes,
+  what: string,
+  size: number,
+  options: DecompressOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
   try {
-    yield* decompress(blob.open({ signal }), { maxBytes, signal });
+    yield* decompress(bytes, { ...options, maxBytes: options.maxBytes ?? Math.max(2 ** 30, size * 2000) });
   } catch (error) {
     if (!(error instanceof OciError) || !["INVALID_ARCHIVE", "LIMIT_EXCEEDED", "UNSUPPORTED"].includes(error.code))
       throw error;
-    throw new OciError(error.code, `Cannot unpack layer ${blob.descriptor.digest}: ${error.message}`, { cause: error });
+    throw new OciError(error.code, `Cannot unpack ${what}: ${error.message}`, { cause: error });
   }
 }
