@@ -52,7 +52,6 @@ function withoutServices(packages, install) {
   const policy = "/usr/sbin/policy-rc.d";
   const isOurs = !existsSync(policy);
   // An interrupt is for apt-get: it must not end this process while the policy is there.
-  const ignore = () => {};
   process.on("SIGINT", ignore);
   if (isOurs) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755, flag: "wx" });
   try {
@@ -65,6 +64,8 @@ function withoutServices(packages, install) {
   if (units.length > 0 && existsSync("/run/systemd/system"))
     spawnSync("systemctl", ["disable", "--quiet", ...units], { stdio: ["ignore", "ignore", "inherit"] });
 }
+
+function ignore() {}
 
 function missing() {
   return tools.filter(([program]) => !found(program));
