@@ -7,10 +7,11 @@ import type { Descriptor } from "./descriptor.ts";
  * is there, so whoever resolves a name can read all of it.
  */
 
-/** Node Readable, web stream and async generator alike. */
+/** Bytes in chunks: Node Readable, web stream and async generator alike. Nobody changes a chunk they gave out. */
 export type Bytes = AsyncIterable<Uint8Array>;
 
 export interface Options {
+  /** Ends the work early; its reason is what is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,6 +37,7 @@ export interface Source {
 
 /** A place to put content. */
 export interface Sink {
+  /** Whether the content is here; of a manifest or index, whether all it leads to is as well. */
   has(descriptor: Descriptor, options?: Options): Promise<boolean>;
   /** Stores the blob, whose bytes are verified on the way; does nothing when it is already there. */
   push(blob: Blob, options?: Options): Promise<void>;

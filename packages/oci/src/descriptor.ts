@@ -33,6 +33,7 @@ export const mediaTypes = {
   dockerForeignLayer: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
 } as const;
 
+/** Whether content of this type is an index, OCI or Docker. */
 export function isIndexType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerIndex;
 }
@@ -42,6 +43,7 @@ export function isDocumentType(mediaType: string): boolean {
   return isIndexType(mediaType) || isManifestType(mediaType);
 }
 
+/** Whether content of this type is a manifest, OCI or Docker schema 2. */
 export function isManifestType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest;
 }

@@ -38,6 +38,5 @@ export function makeFolder(path: string, mode?: number): boolean {
     if (!isMissing(error) || existsSync(dirname(path))) throw error;
   }
   makeFolder(dirname(path), mode);
-  mkdirSync(path, { mode });
-  return true;
+  return makeFolder(path, mode);
 }

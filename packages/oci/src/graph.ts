@@ -68,7 +68,7 @@ export function contentKey({ mediaType, digest }: Descriptor): string {
 }
 
 /** Whether a layer lies elsewhere by its licence (Windows' bases): it is named in the manifest and never carried. */
-export function isForeignLayer({ mediaType, urls }: Descriptor): boolean {
+function isForeignLayer({ mediaType, urls }: Descriptor): boolean {
   const foreign =
     mediaType === mediaTypes.dockerForeignLayer ||
     mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.v1.tar");

@@ -1,15 +1,6 @@
 export type { Blob, Bytes, Options, Sink, Source, Store } from "./content.ts";
 export { type Descriptor, isIndexType, isManifestType, mediaTypes } from "./descriptor.ts";
-export {
-  type Digest,
-  type DigestAlgorithm,
-  digestAlgorithm,
-  Digester,
-  digestHex,
-  digestOf,
-  isDigest,
-  parseDigest,
-} from "./digest.ts";
+export { type Digest, type DigestAlgorithm, Digester, digestHex, digestOf, isDigest, parseDigest } from "./digest.ts";
 export { OciError, type OciErrorCode, type OciErrorOptions } from "./errors.ts";
 export {
   formatPlatform,
@@ -18,7 +9,6 @@ export {
   normalizePlatform,
   parsePlatform,
   type Platform,
-  platformDistance,
   samePlatform,
   selectPlatform,
 } from "./platform.ts";
@@ -31,20 +21,11 @@ export {
   withDefaultTag,
 } from "./reference.ts";
 export { type EnginePlace, type FilePlace, formatPlace, parsePlace, type Place } from "./place.ts";
-export { documentLimit, jsonBytes, type JsonLimits, parseJson, sortKeys } from "./json.ts";
-export {
-  detectMediaType,
-  type Index,
-  type Manifest,
-  parseConfig,
-  parseDescriptor,
-  parseIndex,
-  parseManifest,
-} from "./documents.ts";
+export { type Index, type Manifest, parseConfig, parseIndex, parseManifest } from "./documents.ts";
 export type { ContainerConfig, Healthcheck, History, ImageConfig } from "./image-config.ts";
-export { readBlob, verified, verifyBytes } from "./verify.ts";
+export { readBlob, verified } from "./verify.ts";
 export { Limiter } from "./limiter.ts";
-export { isForeignLayer, successors } from "./graph.ts";
+export { successors } from "./graph.ts";
 export { copy, CopyError, type CopyEvent, type CopyOptions } from "./copy.ts";
 export { firstOf } from "./first-of.ts";
 export { type BlobTap, tapBlob, tapSource } from "./tap.ts";
@@ -55,7 +36,7 @@ export { OciArchive } from "./archive.ts";
 export { type ArchiveSinkOptions, OciArchiveSink } from "./archive-sink.ts";
 export { DockerArchive } from "./docker-archive.ts";
 export { DockerArchiveSink } from "./docker-archive-sink.ts";
-export { imageNameAnnotation, nameOf, refNameAnnotation } from "./layout-index.ts";
+export { nameOf } from "./layout-index.ts";
 export {
   type Image,
   type ImageDraft,
@@ -68,7 +49,7 @@ export {
 } from "./image.ts";
 export type { TarHeader, TarType } from "./tar-header.ts";
 export { compareBytestrings, decodeBytestring, encodeBytestring } from "./bytestring.ts";
-export { encodeTarHeader, type TarHeaderInput, tarHeaderSize, tarTrailerSize, writeTarHeader } from "./tar-writer.ts";
+export { encodeTarHeader, type TarHeaderInput, tarTrailerSize, writeTarHeader } from "./tar-writer.ts";
 export { readTar, type ReadTarOptions, type TarEntry, type TarLimits } from "./tar-reader.ts";
 export { type Compression, decompress, type DecompressOptions, sniffCompression } from "./decompress.ts";
 export { openLayer, type OpenLayerOptions } from "./layer-bytes.ts";

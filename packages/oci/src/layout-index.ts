@@ -7,9 +7,9 @@ import { isAttestation } from "./platform.ts";
 import { formatReference, isTag, parseReference, type Reference, withDefaultTag } from "./reference.ts";
 
 /** The annotation engines read an image's name from: containerd, podman and Docker take the full reference here. */
-export const imageNameAnnotation = "io.containerd.image.name";
+const imageNameAnnotation = "io.containerd.image.name";
 /** The annotation of image-spec annotations.md: a tag, as skopeo and umoci use it. */
-export const refNameAnnotation = "org.opencontainers.image.ref.name";
+const refNameAnnotation = "org.opencontainers.image.ref.name";
 
 type ReadBlob = (digest: Digest) => Promise<Uint8Array | undefined>;
 
