@@ -171,6 +171,7 @@ async function writeStream(stream: Writable, bytes: Bytes, signal: AbortSignal |
     for await (const chunk of bytes) {
       await new Promise<void>((resolve) => {
         proceed = resolve;
+        if (failure !== undefined) return resolve();
         stream.write(chunk, (error) => {
           // What failed comes as the stream's own error, too, and must find a listener.
           if (!error) resolve();

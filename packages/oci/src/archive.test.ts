@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { createWriteStream, existsSync } from "node:fs";
 import {
   appendFile,
@@ -25,7 +26,7 @@ import { OciArchiveSink } from "./archive-sink.ts";
 import type { Bytes, Source } from "./content.ts";
 import { copy } from "./copy.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { digestHex } from "./digest.ts";
+import { digestHex, digestOf } from "./digest.ts";
 import { DockerArchive } from "./docker-archive.ts";
 import { DockerArchiveSink } from "./docker-archive-sink.ts";
 import { openImage } from "./image.ts";
@@ -281,6 +282,20 @@ test("a stream that is closed is an error and not a wait", async () => {
   const stream = new Writable({ write: () => void setImmediate(() => stream.destroy()) });
   await using sink = await OciArchiveSink.create(stream);
   await copy(image.source, sink, image.descriptor);
+  await expect(sink.finish()).rejects.toThrow("Premature close");
+});
+
+test("a stream that is closed while the next blob is read is an error and not a wait", async () => {
+  const bytes = Buffer.alloc(1000);
+  const descriptor = { mediaType: "application/octet-stream", digest: digestOf(bytes), size: bytes.byteLength };
+  const stream = new Writable({ write: (_chunk, _encoding, done) => setImmediate(done) });
+  await using sink = await OciArchiveSink.create(stream);
+  const open = async function* read(): Bytes {
+    stream.destroy();
+    await once(stream, "close");
+    yield bytes;
+  };
+  await sink.push({ descriptor, open });
   await expect(sink.finish()).rejects.toThrow("Premature close");
 });
 
