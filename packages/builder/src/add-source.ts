@@ -199,6 +199,8 @@ function nothingLeft(
   { ignore }: SourceOptions,
 ): BuildError {
   const pattern = found.map(({ path }) => ignore?.deciding(path)).find((text) => text !== undefined);
+  if (pattern === undefined && own.length === 0 && (ignore === undefined || ignore.source === "outputs"))
+    return new BuildError("SOURCE_MISSING", `Cannot add "${source}": it holds nothing`);
   const file = ignore?.source ?? "the ignore file";
   const hint =
     pattern !== undefined

@@ -17,7 +17,7 @@ export function readIgnoreFile(context: string, name?: string, outputs: readonly
   const literal = own.flatMap((path) => {
     const pattern = path.replaceAll(/[\\*?[\]]/g, "\\$&");
     // An archive that is being written, or was when its writer was killed.
-    return [pattern, pattern.replace(/[^/]*$/, ".$&.*-????????????")];
+    return [pattern, pattern.replace(/[^/]*$/, ".lading-*-????????????")];
   });
   for (const candidate of name === undefined ? ignoreFileNames : [name]) {
     let text: string;
