@@ -29,9 +29,17 @@ export class Collected {
 }
 
 function sortByPath(entries: ListedEntry[]): void {
-  // Strings compare by UTF-16, which orders as bytes do below the surrogates. A walk comes sorted.
-  if (entries.some(({ path }) => /[\ud800-\uffff]/.test(path)))
-    entries.sort((a, b) => compareBytestrings(a.path, b.path));
-  else if (entries.some((entry, i) => i > 0 && entry.path < (entries[i - 1]?.path ?? "")))
-    entries.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  // A walk comes sorted. Strings compare by UTF-16, which orders as bytes do below the surrogates.
+  let plain = true;
+  let sorted = true;
+  let last = "";
+  for (const { path } of entries) {
+    if (path < last) sorted = false;
+    if (aboveSurrogates.test(path)) plain = false;
+    last = path;
+  }
+  if (!plain) entries.sort((a, b) => compareBytestrings(a.path, b.path));
+  else if (!sorted) entries.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
+
+const aboveSurrogates = /[\ud800-\uffff]/;

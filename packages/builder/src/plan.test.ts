@@ -426,6 +426,15 @@ describe("names that differ by case only", () => {
     ]);
   });
 
+  test("are not seen in a folder that is emptied and filled again", () => {
+    const { plan: made, warnings } = plannedWith([folder("Dir"), file("Dir/X")], {
+      lower: base("Dir/", "Dir/old"),
+      remove: ["/Dir/*"],
+    });
+    expect(made.entries.map(({ type }) => type)).toContain("opaque");
+    expect(warnings).toEqual([]);
+  });
+
   test("are not told without end", () => {
     const listed = Array.from({ length: 30 }, (_, at) => [file(`x${at}`), file(`X${at}`)]).flat();
     const { warnings } = plannedWith(listed);
