@@ -21,6 +21,6 @@ if (major < 22 || (major === 22 && minor < 22)) {
   // Code compiled by one run is reused by the next. Not in /tmp, where others could put theirs, and
   // not among the layers, whose folder is an OCI layout.
   module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "lading-code"));
-  const { main } = await import("../dist/bin/main.js");
+  const { main } = module.createRequire(import.meta.url)("../dist/bin/main.cjs");
   await main(args);
 }

@@ -17,14 +17,16 @@ const bundle = await rolldown({
   input: { main: join(root, "dist", "main.js") },
   platform: "node",
   resolve: { alias: { "string-width": require.resolve("fast-string-width") } },
+  // For what yargs loads configuration files with, which is not used.
+  transform: { define: { "import.meta.resolve": "require.resolve" } },
   plugins: [besides(), notices()],
   onLog: (level, log, report) => report(level === "warn" ? "error" : level, log),
 });
 await bundle.write({
   dir: out,
-  format: "esm",
-  entryFileNames: "[name].js",
-  chunkFileNames: "[name]-[hash].js",
+  format: "cjs",
+  entryFileNames: "[name].cjs",
+  chunkFileNames: "[name]-[hash].cjs",
   minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   sourcemap: false,
 });
@@ -46,8 +48,8 @@ function besides() {
         // The builder looks for its worker's source or its compiled form; here only the latter is.
         const path = written.replace("${extension}", "js");
         const file = resolve(dirname(id), path);
-        const name = basename(path);
-        if (name.endsWith(".js")) this.emitFile({ type: "chunk", id: file, fileName: name });
+        const name = basename(path).replace(/\.js$/, ".cjs");
+        if (name.endsWith(".cjs")) this.emitFile({ type: "chunk", id: file, fileName: name });
         else {
           mkdirSync(out, { recursive: true });
           copyFileSync(file, join(out, name));
