@@ -32,27 +32,27 @@ export function parseLevel(level: u32, from: usize, pieceEnd: usize): usize {
 }
 
 function parse1(from: usize, pieceEnd: usize): usize {
-  return parse(1, 0, 0, 0, from, pieceEnd);
+  return parse(1, 0, 8, 0, from, pieceEnd);
 }
 
 function parse2(from: usize, pieceEnd: usize): usize {
-  return parse(1, 1, 0, 0, from, pieceEnd);
+  return parse(1, 1, 16, 0, from, pieceEnd);
 }
 
 function parse3(from: usize, pieceEnd: usize): usize {
-  return parse(2, 1, 0, 0, from, pieceEnd);
+  return parse(2, 1, 16, 0, from, pieceEnd);
 }
 
 function parse4(from: usize, pieceEnd: usize): usize {
-  return parse(1, 1, 32, 1, from, pieceEnd);
+  return parse(1, 1, 16, 1, from, pieceEnd);
 }
 
 function parse5(from: usize, pieceEnd: usize): usize {
-  return parse(2, 1, 16, 1, from, pieceEnd);
+  return parse(2, 1, 12, 1, from, pieceEnd);
 }
 
 function parse6(from: usize, pieceEnd: usize): usize {
-  return parse(2, 1, 32, 1, from, pieceEnd);
+  return parse(2, 1, 16, 1, from, pieceEnd);
 }
 
 function parse7(from: usize, pieceEnd: usize): usize {

@@ -24,7 +24,7 @@ export function startParse(ways4: u32, ways8: u32, windowStart: usize, chunkStar
  * Parse the chunk from `from` into sequences; returns where the last match ended, at or after `pieceEnd`. Inlined
  * into a function for each level, where all but the last two arguments are constants.
  *
- * @param nice - A shorter match is compared with those of the next positions.
+ * @param nice - A shorter match is compared with those of the next positions, and all of its own are remembered.
  * @param ahead - How many of these: 0 takes every match as it comes.
  */
 @inline
@@ -63,8 +63,9 @@ export function parse(ways4: u32, ways8: u32, nice: u32, ahead: u32, from: usize
     const length = lengthOf(match);
     addMatch(literals, at, length, distanceOf(match));
     literals = at + length;
-    // The longest matches are mostly runs of one byte: every position of those would age the others out.
-    const stride: usize = length < LONGEST ? 1 : 8;
+    // Whoever finds the start of a long match again needs little of its inside, and the longest are mostly runs of
+    // one byte: every position of those would age the others out.
+    const stride: usize = length < nice ? 1 : length < 2 * nice ? 2 : length < LONGEST ? 4 : 8;
     for (at = inserted; at < literals; at += stride) insert(ways4, ways8, at);
     matched = at = literals;
   }

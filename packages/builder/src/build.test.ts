@@ -98,7 +98,7 @@ const tinyFiles = { "dist/main.js": "#!/usr/bin/env node\n", "dist/lib/a.txt": "
 // What these pin: the order of entries, tar headers, documents and history; the second one the compressor too.
 const tinyDigests = {
   none: "sha256:ade58ce06c0d4f20dcb2190225f9b598cd06e31ccb9aba601363516b3665c90c",
-  gzip: "sha256:8753efcf3dab1a3936766b57879c108724bfe7cf4f830d4ce6335e3c4d053dab",
+  gzip: "sha256:5180f66c048fecf7296d840a2bfca74dafd70b0160ddb981db47906343b6be19",
 };
 
 describe("FROM scratch", () => {
