@@ -53,6 +53,19 @@ test("a report that is a folder is refused before anything is written", async ()
   });
 });
 
+test("a report that cannot be written is told by name", async () => {
+  await using place = await small();
+  const outcome = await attempt(place, [
+    ...add,
+    "-o",
+    "oci-archive:out.tar",
+    "--metadata-file",
+    "src/a/report.json",
+    "-q",
+  ]);
+  expectRefusal(outcome, { says: 'error: Cannot write "src/a/report.json"' });
+});
+
 test("a symlink at the output is replaced, and what it leads to is left alone", async () => {
   await using place = await small({ "../outside/victim": "untouched" });
   for (const [name, target] of [

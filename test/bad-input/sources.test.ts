@@ -276,6 +276,15 @@ test("a newline in a name does not forge a line of an error", async () => {
   }
 });
 
+test("an ignore file names files by their bytes", async () => {
+  await using place = await small();
+  const name = Buffer.from([0xff, 0xfe]);
+  writeFileSync(Buffer.concat([Buffer.from(join(place.path, "src/")), name]), "private");
+  writeFileSync(join(place.path, ".ladingignore"), Buffer.concat([Buffer.from("src/"), name, Buffer.from("\n")]));
+  const { stdout } = await attempt(place, ["build", "--add", "src:/x", "--dry-run"]);
+  expect(stdout).toContain("2 entries");
+});
+
 test("a path of 200 folders is built; one that Linux cannot open is refused", async () => {
   await using place = await small();
   mkdirSync(join(place.path, "src", ...Array<string>(200).fill("d")), { recursive: true });

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { isAbsolute, join, relative } from "node:path";
+import { decodeBytestring } from "@lading/oci";
 import { BuildError } from "./errors.ts";
 import { cleanPath, Matcher } from "./patterns.ts";
 
@@ -37,7 +38,8 @@ function readText(path: string): string {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     if (!fstatSync(file).isFile()) throw new Error("it is not a regular file");
-    return readFileSync(file, "utf8");
+    // Names are bytes, and so are patterns for them.
+    return decodeBytestring(readFileSync(file));
   } finally {
     closeSync(file);
   }

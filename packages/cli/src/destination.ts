@@ -4,9 +4,12 @@ import {
   type Descriptor,
   DockerArchiveSink,
   type FilePlace,
+  isTag,
   LayoutStore,
   OciArchiveSink,
   type Options,
+  parseReference,
+  type Reference,
   type Sink,
   type Source,
   tapSource,
@@ -67,11 +70,29 @@ export async function parseDestination(text: string): Promise<Destination> {
       `Cannot write to "${text}": this version writes oci:DIR, oci-archive:FILE and docker-archive:FILE`,
       { hint: writeHint(await placeHint(text, place)) },
     );
+  checkName(place.name, text);
   // A pipe that another process holds cannot be opened by name, so /dev/stdout is the same as "-".
   const stdout = place.path === "-" || place.path === "/dev/stdout";
   if (stdout && place.transport === "oci")
     throw new UsageError(`Cannot write "${text}": a folder cannot go to standard output`);
   return { place, shown: text, stdout };
+}
+
+function checkName(name: string, text: string): void {
+  if (name === "" || isTag(name)) return;
+  if (/^(?:@|sha256:|sha512:)/.test(name))
+    throw new UsageError(
+      `Cannot write "${text}": an image is named by a tag or a reference, its digest comes out of it`,
+    );
+  let reference: Reference;
+  try {
+    reference = parseReference(name);
+  } catch (error) {
+    throw new UsageError(`Cannot write "${text}": ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+  if (reference.digest !== undefined) throw new UsageError(`Cannot write "${text}": the digest comes out of the build`);
 }
 
 /** Where an image goes when nothing else was said: `oci-archive:<name>.tar`, here. */

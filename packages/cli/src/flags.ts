@@ -31,7 +31,10 @@ export class Flags {
   list(name: string): readonly string[] {
     const value = this.#values[name];
     if (value === undefined) return [];
-    return [value].flat().map((each) => (each === dash ? "-" : String(each)));
+    return [value]
+      .flat()
+      .map(String)
+      .map((each) => (each === dash ? "-" : each));
   }
 
   on(name: string): boolean {

@@ -1,4 +1,4 @@
-import { build, type BuildRequest, type BuildSpec } from "@lading/builder";
+import { build, BuildError, type BuildRequest, type BuildSpec } from "@lading/builder";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Options } from "yargs";
@@ -154,7 +154,11 @@ async function writeReports(flags: Flags, metadata: Metadata): Promise<void> {
     [flags.text("iidfile"), metadata.images.length > 1 ? metadata.imageDigest : metadata.imageId],
     [flags.text("digest-file"), metadata.imageDigest],
   ] as const;
-  for (const [path, content] of reports) if (path !== undefined) await writeWholeFile(path, content);
+  for (const [path, content] of reports)
+    if (path !== undefined)
+      await writeWholeFile(path, content).catch((cause: unknown) => {
+        throw new BuildError("OUTPUT", `Cannot write "${path}"`, { cause });
+      });
 }
 
 async function plan(
