@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { Compression } from "./chunk-codec.ts";
 import { createSlotMemory, type SlotMemory, SlotQueue, slotViews } from "./slot-memory.ts";
 
@@ -121,6 +121,8 @@ export class CompressPool implements Compressor, AsyncDisposable {
   }
 
   #spawn(memory: SlotMemory): Worker {
+    // Loaded here, because a build that packs nothing has no use for it and would wait for it.
+    const { Worker } = process.getBuiltinModule("node:worker_threads");
     // Flags of the process are not for it: with --input-type, for one, no thread starts.
     const worker = new Worker(workerModule(), {
       workerData: memory,

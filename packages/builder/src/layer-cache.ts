@@ -100,7 +100,8 @@ export class LayerCache {
   recall(kind: LayerKey, key: string): CompressedLayer | undefined {
     const text = this.#read(kind, key);
     if (text === undefined) return undefined;
-    const record = recordSchema.safeParse(parsed(text));
+    // To compile a parser for one record would take longer.
+    const record = recordSchema.safeParse(parsed(text), { jitless: true });
     // Damaged records are as good as none.
     if (!record.success) return undefined;
     const { descriptor, diffId, unpackedSize } = record.data;

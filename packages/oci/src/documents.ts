@@ -200,18 +200,21 @@ const dockerArchiveSchema: z.ZodType<readonly DockerArchiveEntry[]> = z.array(
   z.looseObject({ Config: z.string(), RepoTags: strings.exactOptional(), Layers: strings }),
 );
 
+// A parser compiled for a schema takes longer to make than the few documents of a run to check.
+const plainly = { jitless: true } as const;
+
 // The guards leave the parsed value as it is: zod's copy would lose keys like "__proto__" and the order.
-const isManifest = (value: unknown): value is Manifest => manifestSchema.safeParse(value).success;
-const isIndex = (value: unknown): value is Index => indexSchema.safeParse(value).success;
-const isConfig = (value: unknown): value is ImageConfig => configSchema.safeParse(value).success;
-const isDescriptor = (value: unknown): value is Descriptor => descriptorSchema.safeParse(value).success;
-const isLayoutMarker = (value: unknown): value is LayoutMarker => layoutSchema.safeParse(value).success;
+const isManifest = (value: unknown): value is Manifest => manifestSchema.safeParse(value, plainly).success;
+const isIndex = (value: unknown): value is Index => indexSchema.safeParse(value, plainly).success;
+const isConfig = (value: unknown): value is ImageConfig => configSchema.safeParse(value, plainly).success;
+const isDescriptor = (value: unknown): value is Descriptor => descriptorSchema.safeParse(value, plainly).success;
+const isLayoutMarker = (value: unknown): value is LayoutMarker => layoutSchema.safeParse(value, plainly).success;
 const isDockerArchive = (value: unknown): value is readonly DockerArchiveEntry[] =>
-  dockerArchiveSchema.safeParse(value).success;
+  dockerArchiveSchema.safeParse(value, plainly).success;
 
 function check<T>(schema: z.ZodType<T>, value: unknown, what: string, guard: (value: unknown) => value is T): T {
   if (guard(value)) return value;
-  const issue = schema.safeParse(value).error?.issues[0];
+  const issue = schema.safeParse(value, plainly).error?.issues[0];
   const path = issue?.path ?? [];
   const found = path.reduce<unknown>(
     (at, key) => (isObject(at) || Array.isArray(at) ? Reflect.get(at, key) : undefined),
