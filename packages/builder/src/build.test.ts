@@ -623,3 +623,16 @@ test("an index of a base keeps its order of platforms out of the result", async 
   const other = await here.build(spec, on(base.source, turned));
   expect(other.images).toEqual(one.images);
 });
+
+test("a layer of an earlier build is verified when it is read again", async () => {
+  await using here = await workspace(tinyFiles);
+  await here.build(tiny);
+  const { source, images } = await here.build(tiny);
+  const layer = images[0]?.layers[0] ?? expect.fail("no layer");
+  expect(layer.reuse).not.toBe("none");
+  const path = join(here.cacheDir, "blobs", "sha256", layer.descriptor.digest.slice("sha256:".length));
+  writeFileSync(path, Buffer.alloc(layer.descriptor.size));
+  await expect(Array.fromAsync(source.blob(layer.descriptor).open())).rejects.toMatchObject({
+    cause: { code: "DIGEST_MISMATCH" },
+  });
+});

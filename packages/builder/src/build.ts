@@ -10,15 +10,15 @@ import {
   writeImage,
   writeIndex,
 } from "@lading/oci";
-import type { Base } from "./base.ts";
-import { baseLayers } from "./base-layers.ts";
-import { blaming } from "./blaming.ts";
-import { CompressPool } from "./compress-pool.ts";
-import { parseCompression } from "./compression.ts";
+import type { Base } from "./base/base.ts";
+import { baseLayers } from "./base/base-layers.ts";
+import { blaming } from "./list/blaming.ts";
+import { CompressPool } from "./pack/compress-pool.ts";
+import { parseCompression } from "./pack/compression.ts";
 import type { LayerPlan } from "./entry.ts";
 import { BuildError } from "./errors.ts";
-import { LayerCache } from "./layer-cache.ts";
-import { packLayer, type PackedLayer } from "./pack.ts";
+import { LayerCache } from "./pack/layer-cache.ts";
+import { packLayer, type PackedLayer } from "./pack/pack.ts";
 import { type Prepared, prepareBuild } from "./prepare.ts";
 import type { BuildPlan, BuildRequest, BuildResult, BuiltImage, BuiltLayer } from "./result.ts";
 
@@ -59,7 +59,7 @@ export async function build(request: BuildRequest): Promise<BuildResult> {
     blaming(source, (_, cause) => new BuildError("BASE", `Cannot use base "${place}": ${cause.message}`, { cause })),
   );
   return {
-    source: firstOf(memory, cache.layers, ...sources),
+    source: firstOf(memory, layerSource(cache, packed), ...sources),
     descriptor,
     images: images.map(({ built }) => built),
     warnings: prepared.plan.warnings,
@@ -136,6 +136,15 @@ async function packOne(
   const { descriptor, diffId, reuse, ms } = layer;
   onEvent?.({ type: "layer-done", id, reuse, digest: descriptor.digest, diffId, size: descriptor.size, ms });
   return layer;
+}
+
+/** The layers in the cache. What was packed just now was hashed as it was written; what was there before is verified. */
+function layerSource({ store, layers }: LayerCache, packed: ReadonlyMap<LayerPlan, PackedLayer>): Source {
+  const own = new Set([...packed.values()].flatMap((one) => (one.reuse === "none" ? [one.descriptor.digest] : [])));
+  return {
+    resolve: (name, options) => layers.resolve(name, options),
+    blob: (descriptor) => (own.has(descriptor.digest) ? store.ownBlob(descriptor) : layers.blob(descriptor)),
+  };
 }
 
 async function writeImages(

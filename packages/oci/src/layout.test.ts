@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { randomImage, schemaErrors, temporaryFolder, validateImage } from "@lading/testkit";
 import { expect, test } from "vitest";
+import type { Bytes } from "./content.ts";
 import { copy } from "./copy.ts";
 import { digestHex } from "./digest.ts";
 import { LayoutStore } from "./layout.ts";
 import { nameOf } from "./layout-index.ts";
 import { withLock } from "./lock.ts";
-import { readBlob } from "./verify.ts";
+import { readBlob, verified } from "./verify.ts";
 
 test("a layout is what the image-spec asks for", async () => {
   await using folder = await temporaryFolder();
@@ -103,6 +104,20 @@ test("a damaged blob is noticed when it is read, and replaced when it is pushed 
   expect(await store.has(layer.descriptor)).toBe(false);
   await store.push(layer);
   await validateImage(store, image.descriptor);
+});
+
+async function read(bytes: Bytes): Promise<string> {
+  return Buffer.concat(await Array.fromAsync(bytes)).toString();
+}
+
+test("a blob of one's own is not hashed again", async () => {
+  await using folder = await temporaryFolder();
+  const store = await LayoutStore.create(folder.path);
+  const descriptor = await store.write([Buffer.from("hello")], "text/plain");
+  // Only so can it be seen that nobody hashes.
+  await writeFile(store.path(descriptor.digest), "jello");
+  await expect(read(verified(store.blob(descriptor).open(), descriptor))).rejects.toThrow("the content is");
+  expect(await read(verified(store.ownBlob(descriptor).open(), descriptor))).toBe("jello");
 });
 
 test("a manifest whose bytes were changed counts as missing, and a copy brings it again", async () => {
