@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { type Workspace, workspace } from "../cli/workspace.ts";
 
-export { type Workspace, workspace } from "../cli/workspace.ts";
+export type { Workspace } from "../cli/workspace.ts";
 
 const executable = fileURLToPath(new URL("../../lading", import.meta.url));
 

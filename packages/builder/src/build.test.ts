@@ -1,5 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import {
   type Blob,
   type Bytes,
@@ -632,7 +634,7 @@ test("a layer of an earlier build is verified when it is read again", async () =
   expect(layer.reuse).not.toBe("none");
   const path = join(here.cacheDir, "blobs", "sha256", layer.descriptor.digest.slice("sha256:".length));
   writeFileSync(path, Buffer.alloc(layer.descriptor.size));
-  await expect(Array.fromAsync(source.blob(layer.descriptor).open())).rejects.toMatchObject({
+  await expect(buffer(Readable.from(source.blob(layer.descriptor).open()))).rejects.toMatchObject({
     cause: { code: "DIGEST_MISMATCH" },
   });
 });

@@ -1,7 +1,7 @@
 export { build, planBuild } from "./build.ts";
 export type { FileContent, FileStat, LayerEntry, LayerPlan } from "./entry.ts";
 export { BuildError, type BuildErrorCode } from "./errors.ts";
-export type { ListedEntry, Owner } from "./listing.ts";
+export type { ListedEntry, Owner } from "./list/listing.ts";
 export { type AddSpec, type BuildSpec, buildSpecSchema, type BuildSpecInput, type LayerSpec } from "./spec.ts";
 export type { BuildEvent, LayerReuse } from "./progress.ts";
 export type {
@@ -14,6 +14,6 @@ export type {
   LocatedBase,
   PlannedImage,
 } from "./result.ts";
-export { type Compression, formatCompression, parseCompression } from "./compression.ts";
-export { LayerCache } from "./layer-cache.ts";
-export type { CacheStats, PruneOptions, PruneResult } from "./cache-upkeep.ts";
+export { type Compression, formatCompression, parseCompression } from "./pack/compression.ts";
+export { LayerCache } from "./pack/layer-cache.ts";
+export type { CacheStats, PruneOptions, PruneResult } from "./pack/cache-upkeep.ts";

@@ -1,16 +1,16 @@
 import { formatPlatform, type Options, parsePlatform, type Platform, samePlatform } from "@lading/oci";
-import { type Base, baseAnnotations, defaultPlatforms, type FoundBase, lowerOf, openBase } from "./base.ts";
-import { applyConfig } from "./config.ts";
+import { type Base, baseAnnotations, defaultPlatforms, type FoundBase, lowerOf, openBase } from "./base/base.ts";
+import { applyConfig } from "./config/config.ts";
 import type { LayerPlan } from "./entry.ts";
 import { BuildError } from "./errors.ts";
-import { readIgnoreFile } from "./ignore.ts";
-import { readAccounts } from "./image-accounts.ts";
-import { dependsOnPlatform, isFor, listLayer } from "./list.ts";
-import type { ListedEntry } from "./listing.ts";
-import { layOn, type Lower, nothing } from "./lower.ts";
-import type { Matcher } from "./patterns.ts";
-import { planLayer } from "./plan.ts";
-import { isSamePlan } from "./same-plan.ts";
+import { readIgnoreFile } from "./list/ignore.ts";
+import { readAccounts } from "./base/image-accounts.ts";
+import { dependsOnPlatform, isFor, listLayer } from "./list/list.ts";
+import type { ListedEntry } from "./list/listing.ts";
+import { layOn, type Lower, nothing } from "./plan/lower.ts";
+import type { Matcher } from "./list/patterns.ts";
+import { planLayer } from "./plan/plan.ts";
+import { isSamePlan } from "./plan/same-plan.ts";
 import type { BuildPlan, BuildRequest, PlannedImage } from "./result.ts";
 import type { LayerSpec } from "./spec.ts";
 

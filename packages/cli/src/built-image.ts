@@ -2,11 +2,11 @@ import { build, type BuildResult, type BuildSpecInput, type BuiltImage as Platfo
 import { resolve } from "node:path";
 import type { Descriptor, Digest, Options } from "@lading/oci";
 import { cacheFolder } from "./cache-folder.ts";
-import { parseConfigValue } from "./config-issues.ts";
+import { parseConfigValue } from "./config/config-issues.ts";
 import { parseDestination, writeImageTo } from "./destination.ts";
-import { imageNames } from "./image-names.ts";
+import { imageNames } from "./config/image-names.ts";
 import type { BuildOptions } from "./image-builder.ts";
-import { sourceDateEpoch } from "./source-date.ts";
+import { sourceDateEpoch } from "./config/source-date.ts";
 import { locateBase } from "./locate.ts";
 
 export interface SaveOptions extends Options {

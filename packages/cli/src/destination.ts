@@ -15,10 +15,10 @@ import {
   tapSource,
 } from "@lading/oci";
 import { stat } from "node:fs/promises";
-import { fileStem } from "./image-names.ts";
+import { fileStem } from "./config/image-names.ts";
 import { isFilePlace, parsePlaceArgument, placeHint } from "./locate.ts";
 import { contentKey, recordOutput, upToDate } from "./output-record.ts";
-import type { ProgressEvent } from "./progress.ts";
+import type { ProgressEvent } from "./progress/progress.ts";
 import { UsageError } from "./usage.ts";
 
 /** A place that can be written. */

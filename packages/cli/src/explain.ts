@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
-import { ConfigError } from "./config-error.ts";
-import { printable, type Style } from "./terminal.ts";
+import { ConfigError } from "./config/config-error.ts";
+import { printable, type Style } from "./progress/terminal.ts";
 import { UsageError } from "./usage.ts";
 
 /** The only place where errors become text: what failed, why, and what to do next. Ends with a line end. */

@@ -1,5 +1,5 @@
 export { type BuiltImage, type SaveOptions } from "./built-image.ts";
-export { ConfigError, type ConfigIssue } from "./config-error.ts";
-export { type Config, defineConfig } from "./define-config.ts";
+export { ConfigError, type ConfigIssue } from "./config/config-error.ts";
+export { type Config, defineConfig } from "./config/define-config.ts";
 export { type AddInput, type BuildOptions, from, ImageBuilder, type LayerOptions, scratch } from "./image-builder.ts";
 export type { BuildEvent, BuildSpecInput } from "@lading/builder";

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { explain } from "./explain.ts";
 import { runProgram } from "./program.ts";
-import { styleFor } from "./terminal.ts";
+import { styleFor } from "./progress/terminal.ts";
 
 /** The process `lading`: runs the command line `args`, sets the exit code. */
 export async function main(args: readonly string[]): Promise<void> {

@@ -1,7 +1,7 @@
 import yargs, { type Argv, type Options, type PositionalOptions } from "yargs";
 import { exitCode, explain } from "./explain.ts";
 import { dash, Flags } from "./flags.ts";
-import { styleFor } from "./terminal.ts";
+import { styleFor } from "./progress/terminal.ts";
 import { nearest, UsageError } from "./usage.ts";
 import { version } from "./version.ts";
 

@@ -5,7 +5,7 @@ import { copy, CopyError, type CopyEvent } from "./copy.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { OciError } from "./errors.ts";
 import { firstOf } from "./first-of.ts";
-import { MemoryStore } from "./memory.ts";
+import { MemoryStore } from "./store/memory.ts";
 
 const platforms = ["linux/amd64", "linux/arm64"];
 

@@ -1,16 +1,16 @@
 import { randomImage, temporaryFolder, validateImage } from "@lading/testkit";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { OciArchive } from "./archive.ts";
-import { OciArchiveSink } from "./archive-sink.ts";
+import { OciArchive } from "./store/archive.ts";
+import { OciArchiveSink } from "./store/archive-sink.ts";
 import type { Sink } from "./content.ts";
 import { copy } from "./copy.ts";
 import { type Descriptor, mediaTypes } from "./descriptor.ts";
 import { digestOf } from "./digest.ts";
 import { openImage } from "./image.ts";
 import { jsonBytes } from "./json.ts";
-import { LayoutStore } from "./layout.ts";
-import { MemoryStore } from "./memory.ts";
+import { LayoutStore } from "./store/layout.ts";
+import { MemoryStore } from "./store/memory.ts";
 
 async function write(store: MemoryStore, document: object, mediaType: string): Promise<Descriptor> {
   const bytes = (async function* read() {

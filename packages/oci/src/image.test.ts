@@ -6,8 +6,8 @@ import type { Index, Manifest } from "./documents.ts";
 import { type Image, type Layer, listImages, openImage, writeImage, writeIndex } from "./image.ts";
 import type { ImageConfig } from "./image-config.ts";
 import { jsonBytes } from "./json.ts";
-import { LayoutStore } from "./layout.ts";
-import { MemoryStore } from "./memory.ts";
+import { LayoutStore } from "./store/layout.ts";
+import { MemoryStore } from "./store/memory.ts";
 import { hostPlatform } from "./platform.ts";
 import { readBlob } from "./verify.ts";
 

@@ -29,14 +29,14 @@ export { successors } from "./graph.ts";
 export { copy, CopyError, type CopyEvent, type CopyOptions } from "./copy.ts";
 export { firstOf } from "./first-of.ts";
 export { type BlobTap, tapBlob, tapSource } from "./tap.ts";
-export { MemoryStore } from "./memory.ts";
-export { LayoutStore } from "./layout.ts";
-export type { ArchiveOutput } from "./archive-file.ts";
-export { OciArchive } from "./archive.ts";
-export { type ArchiveSinkOptions, OciArchiveSink } from "./archive-sink.ts";
-export { DockerArchive } from "./docker-archive.ts";
-export { DockerArchiveSink } from "./docker-archive-sink.ts";
-export { nameOf } from "./layout-index.ts";
+export { MemoryStore } from "./store/memory.ts";
+export { LayoutStore } from "./store/layout.ts";
+export type { ArchiveOutput } from "./store/archive-file.ts";
+export { OciArchive } from "./store/archive.ts";
+export { type ArchiveSinkOptions, OciArchiveSink } from "./store/archive-sink.ts";
+export { DockerArchive } from "./store/docker-archive.ts";
+export { DockerArchiveSink } from "./store/docker-archive-sink.ts";
+export { nameOf } from "./store/layout-index.ts";
 export {
   type Image,
   type ImageDraft,
@@ -47,16 +47,16 @@ export {
   writeImage,
   writeIndex,
 } from "./image.ts";
-export type { TarHeader, TarType } from "./tar-header.ts";
+export type { TarHeader, TarType } from "./tar/tar-header.ts";
 export { compareBytestrings, decodeBytestring, encodeBytestring } from "./bytestring.ts";
-export { encodeTarHeader, type TarHeaderInput, tarTrailerSize, writeTarHeader } from "./tar-writer.ts";
-export { readTar, type ReadTarOptions, type TarEntry, type TarLimits } from "./tar-reader.ts";
-export { type Compression, decompress, type DecompressOptions, sniffCompression } from "./decompress.ts";
-export { openLayer, type OpenLayerOptions } from "./layer-bytes.ts";
-export { indexLayer, type IndexedEntry, type IndexLayerOptions, type LayerIndex } from "./layer-index.ts";
-export { formatLayerIndex, parseLayerIndex } from "./layer-index-text.ts";
-export { type LayerStats, Tree, type WastedFile } from "./tree.ts";
-export type { Inode, TreeNode } from "./tree-node.ts";
-export { extractImage, type ExtractOptions, type ExtractReport } from "./extract.ts";
-export { flattenImage } from "./flatten.ts";
-export { type Layered, readFiles, readTree, type ReadTreeOptions } from "./layered-files.ts";
+export { encodeTarHeader, type TarHeaderInput, tarTrailerSize, writeTarHeader } from "./tar/tar-writer.ts";
+export { readTar, type ReadTarOptions, type TarEntry, type TarLimits } from "./tar/tar-reader.ts";
+export { type Compression, decompress, type DecompressOptions, sniffCompression } from "./layer/decompress.ts";
+export { openLayer, type OpenLayerOptions } from "./layer/layer-bytes.ts";
+export { indexLayer, type IndexedEntry, type IndexLayerOptions, type LayerIndex } from "./layer/layer-index.ts";
+export { formatLayerIndex, parseLayerIndex } from "./layer/layer-index-text.ts";
+export { type LayerStats, Tree, type WastedFile } from "./layer/tree.ts";
+export type { Inode, TreeNode } from "./layer/tree-node.ts";
+export { extractImage, type ExtractOptions, type ExtractReport } from "./layer/extract.ts";
+export { flattenImage } from "./layer/flatten.ts";
+export { type Layered, readFiles, readTree, type ReadTreeOptions } from "./layer/layered-files.ts";

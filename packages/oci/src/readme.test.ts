@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { randomImage, temporaryFolder, validateImage } from "@lading/testkit";
 import { expect, test } from "vitest";
-import { OciArchive } from "./archive.ts";
+import { OciArchive } from "./store/archive.ts";
 import { copy } from "./copy.ts";
-import { LayoutStore } from "./layout.ts";
+import { LayoutStore } from "./store/layout.ts";
 
 test("the program of the README does what it says", async () => {
   await using folder = await temporaryFolder();

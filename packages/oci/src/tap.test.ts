@@ -2,7 +2,7 @@ import { randomImage } from "@lading/testkit";
 import { expect, test } from "vitest";
 import type { Source } from "./content.ts";
 import { firstOf } from "./first-of.ts";
-import { MemoryStore } from "./memory.ts";
+import { MemoryStore } from "./store/memory.ts";
 import { tapBlob, tapSource } from "./tap.ts";
 import { readBlob, verified } from "./verify.ts";
 

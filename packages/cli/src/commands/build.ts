@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Options } from "yargs";
 import { cacheFolder } from "../cache-folder.ts";
-import { findConfig, loadConfig, nothingToBuild } from "../config-file.ts";
+import { findConfig, loadConfig, nothingToBuild } from "../config/config-file.ts";
 import {
   checkDestination,
   defaultDestination,
@@ -12,17 +12,17 @@ import {
   writeImageTo,
   type Written,
 } from "../destination.ts";
-import { explainLayers } from "../explain-layers.ts";
+import { explainLayers } from "../progress/explain-layers.ts";
 import type { Flags } from "../flags.ts";
-import { imageNames } from "../image-names.ts";
+import { imageNames } from "../config/image-names.ts";
 import { locateBase } from "../locate.ts";
-import { type Metadata, metadataOf } from "../metadata.ts";
+import { type Metadata, metadataOf } from "../show/metadata.ts";
 import type { Command } from "../program.ts";
-import { createProgress } from "../progress.ts";
-import { sourceDateEpoch } from "../source-date.ts";
-import { mergeSpecs, specFromFlags, specOptions } from "../spec-flags.ts";
-import { summary } from "../summary.ts";
-import { styleFor } from "../terminal.ts";
+import { createProgress } from "../progress/progress.ts";
+import { sourceDateEpoch } from "../config/source-date.ts";
+import { mergeSpecs, specFromFlags, specOptions } from "../config/spec-flags.ts";
+import { summary } from "../progress/summary.ts";
+import { styleFor } from "../progress/terminal.ts";
 import { UsageError } from "../usage.ts";
 import { writeWholeFile } from "../whole-file.ts";
 
@@ -167,7 +167,7 @@ async function plan(
   names: readonly string[],
   destinations: readonly Destination[],
 ): Promise<void> {
-  const { showPlan } = await import("../show-plan.ts");
+  const { showPlan } = await import("../show/show-plan.ts");
   await showPlan(
     request,
     names,

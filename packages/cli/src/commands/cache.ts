@@ -1,8 +1,8 @@
 import { LayerCache } from "@lading/builder";
 import { cacheFolder } from "../cache-folder.ts";
 import type { Command } from "../program.ts";
-import { formatCount, formatSize } from "../quantity.ts";
-import { table } from "../terminal.ts";
+import { formatCount, formatSize } from "../progress/quantity.ts";
+import { table } from "../progress/terminal.ts";
 import { UsageError } from "../usage.ts";
 
 export const command: Command = {

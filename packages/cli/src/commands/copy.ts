@@ -2,8 +2,8 @@ import { checkDestination, parseDestination, writeImageTo } from "../destination
 import { locate } from "../locate.ts";
 import { openPlatform } from "../open-platform.ts";
 import type { Command } from "../program.ts";
-import { createProgress } from "../progress.ts";
-import { formatSize, formatTime } from "../quantity.ts";
+import { createProgress } from "../progress/progress.ts";
+import { formatSize, formatTime } from "../progress/quantity.ts";
 
 export const command: Command = {
   positionals: {

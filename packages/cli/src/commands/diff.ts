@@ -1,9 +1,9 @@
-import { compareImages, type FileChange, type ImageDifference } from "../compare-images.ts";
+import { compareImages, type FileChange, type ImageDifference } from "../show/compare-images.ts";
 import { locate } from "../locate.ts";
 import { openPlatform } from "../open-platform.ts";
 import type { Command } from "../program.ts";
-import { formatCount, formatSize } from "../quantity.ts";
-import { printable, type Style, styleFor, table } from "../terminal.ts";
+import { formatCount, formatSize } from "../progress/quantity.ts";
+import { printable, type Style, styleFor, table } from "../progress/terminal.ts";
 
 export const command: Command = {
   positionals: {

@@ -4,8 +4,8 @@ import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
 import { cacheFolder } from "../cache-folder.ts";
 import type { Command } from "../program.ts";
-import { formatSize } from "../quantity.ts";
-import { columns, printable, styleFor } from "../terminal.ts";
+import { formatSize } from "../progress/quantity.ts";
+import { columns, printable, styleFor } from "../progress/terminal.ts";
 import { version } from "../version.ts";
 
 interface Finding {

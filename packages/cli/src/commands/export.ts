@@ -3,8 +3,8 @@ import { extractImage, flattenImage, formatPlatform } from "@lading/oci";
 import { locate } from "../locate.ts";
 import { openPlatform } from "../open-platform.ts";
 import type { Command } from "../program.ts";
-import { formatCount, formatSize } from "../quantity.ts";
-import { printable, styleFor } from "../terminal.ts";
+import { formatCount, formatSize } from "../progress/quantity.ts";
+import { printable, styleFor } from "../progress/terminal.ts";
 import { UsageError } from "../usage.ts";
 
 // More than this is a list for --json, not for reading.

@@ -1,8 +1,8 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { configNames } from "../config-file.ts";
+import { configNames } from "../config/config-file.ts";
 import type { Command } from "../program.ts";
-import { describeFolder } from "../starter.ts";
+import { describeFolder } from "../config/starter.ts";
 import { UsageError } from "../usage.ts";
 
 export const command: Command = {

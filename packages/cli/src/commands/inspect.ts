@@ -1,10 +1,10 @@
 import { formatPlatform, readBlob } from "@lading/oci";
-import { type ImageFacts, readImage } from "../image-layers.ts";
+import { type ImageFacts, readImage } from "../show/image-layers.ts";
 import { type Located, locate } from "../locate.ts";
 import { openPlatform, platformsOf } from "../open-platform.ts";
 import type { Command } from "../program.ts";
-import { showImage } from "../show-image.ts";
-import { styleFor } from "../terminal.ts";
+import { showImage } from "../show/show-image.ts";
+import { styleFor } from "../progress/terminal.ts";
 
 export const command: Command = {
   positionals: { place: { type: "string", describe: "where the image is" } },

@@ -1,0 +1,19 @@
+import type { LayerEntry, LayerPlan } from "../entry.ts";
+
+/** Whether two plans make the same layer. Contents are compared by identity: of one listing they are the same objects. */
+export function isSamePlan(a: LayerPlan, b: LayerPlan): boolean {
+  return (
+    a.name === b.name &&
+    a.entries.length === b.entries.length &&
+    a.entries.every((entry, index) => isSameEntry(entry, b.entries[index]))
+  );
+}
+
+function isSameEntry(a: LayerEntry, b: LayerEntry | undefined): boolean {
+  if (b === undefined || a.path !== b.path || a.type !== b.type || a.mode !== b.mode) return false;
+  if (a.uid !== b.uid || a.gid !== b.gid || a.mtime !== b.mtime || a.xattrs !== b.xattrs) return false;
+  if (a.type === "file") return b.type === "file" && a.content === b.content;
+  if (a.type === "symlink" || a.type === "hardlink") return b.type === a.type && a.linkname === b.linkname;
+  if (a.type !== "char" && a.type !== "block") return true;
+  return b.type === a.type && a.devmajor === b.devmajor && a.devminor === b.devminor;
+}

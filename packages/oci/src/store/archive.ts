@@ -1,0 +1,66 @@
+import { ArchiveIndex, type ArchiveMember } from "./archive-index.ts";
+import type { Blob, Options, Source } from "../content.ts";
+import type { Descriptor } from "../descriptor.ts";
+import { type Digest, digestAlgorithm, digestHex } from "../digest.ts";
+import { parseLayoutMarker } from "../documents.ts";
+import { OciError } from "../errors.ts";
+import { documentLimit } from "../json.ts";
+import { LayoutIndex } from "./layout-index.ts";
+import { verified } from "../verify.ts";
+
+/** An OCI image layout in a tar, read in place: nothing is unpacked. See `Source`. */
+export class OciArchive implements Source {
+  readonly file: string;
+  readonly #archive: ArchiveIndex;
+  readonly #index: LayoutIndex;
+
+  private constructor(archive: ArchiveIndex, index: LayoutIndex) {
+    this.file = archive.file;
+    this.#archive = archive;
+    this.#index = index;
+  }
+
+  /** Throws OciError NOT_FOUND, INVALID_ARCHIVE, INVALID_DOCUMENT, UNSUPPORTED or LIMIT_EXCEEDED. */
+  static async open(file: string, options: Options = {}): Promise<OciArchive> {
+    const archive = await ArchiveIndex.open(file, options);
+    const document = async (name: string): Promise<Uint8Array> => {
+      const member = archive.regular(name);
+      if (member !== undefined) return archive.document(member, options);
+      const hint = archive.has("manifest.json") ? `It looks like docker save's: docker-archive:${file}` : undefined;
+      throw new OciError(
+        "INVALID_ARCHIVE",
+        `Cannot read ${file} as an OCI archive: it has no ${name}`,
+        hint === undefined ? {} : { hint },
+      );
+    };
+    parseLayoutMarker(await document("oci-layout"), `oci-layout in ${file}`);
+    return new OciArchive(archive, LayoutIndex.parse(await document("index.json"), `index.json in ${file}`));
+  }
+
+  async resolve(name: string, options: Options = {}): Promise<Descriptor> {
+    return this.#index.resolve(name, this.file, async (digest) => {
+      const member = this.#member(digest);
+      return member === undefined || member.size > documentLimit ? undefined : this.#archive.document(member, options);
+    });
+  }
+
+  /** The entries of index.json, names in their annotations (`nameOf`). */
+  async list(): Promise<readonly Descriptor[]> {
+    return this.#index.entries;
+  }
+
+  blob(descriptor: Descriptor): Blob {
+    return { descriptor, open: (options) => verified(this.#read(descriptor, options), descriptor) };
+  }
+
+  async *#read(descriptor: Descriptor, options: Options = {}): AsyncGenerator<Uint8Array> {
+    const member = this.#member(descriptor.digest);
+    if (member === undefined) throw new OciError("NOT_FOUND", `Cannot find ${descriptor.digest} in ${this.file}`);
+    // One byte more than promised is enough to tell that there are too many.
+    yield* this.#archive.bytes(member, { ...options, length: descriptor.size + 1 });
+  }
+
+  #member(digest: Digest): ArchiveMember | undefined {
+    return this.#archive.regular(`blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`);
+  }
+}
