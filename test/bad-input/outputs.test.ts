@@ -45,6 +45,16 @@ test.each([
   expect(await place.read("out.tar")).toBe("the old one");
 });
 
+// Node's own recursive mkdir never returns below /proc.
+test.each([
+  ["an output", ["-o", "oci:/proc/gone/layout"]],
+  ["the cache", ["-o", "oci-archive:out.tar", "--cache-dir", "/proc/gone"]],
+  ["a report", ["-o", "oci-archive:out.tar", "--digest-file", "/proc/gone/digest"]],
+])("a folder that cannot be made for %s is an error, and nothing waits for it", async (_, args) => {
+  await using place = await small();
+  expectRefusal(await attempt(place, [...add, ...args]), { says: "/proc/gone" });
+});
+
 test("a report that is a folder is refused before anything is written", async () => {
   await using place = await small();
   await expectBuildRefused(place, ["--add", "src/a:/x", "--metadata-file", "src"], {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import type { Descriptor } from "@lading/oci";
+import { type Descriptor, makeFolder } from "@lading/oci";
 import * as z from "zod";
 
 /*
@@ -48,7 +48,7 @@ export async function recordOutput(cacheDir: string, path: string, content: stri
   const target = recordPath(cacheDir, path);
   const temporary = `${target}.${randomUUID()}`;
   try {
-    await mkdir(dirname(target), { recursive: true });
+    makeFolder(dirname(target));
     await writeFile(
       temporary,
       JSON.stringify({ version: 1, place: resolve(path), content, file: await fileStamp(path) }),

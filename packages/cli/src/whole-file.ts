@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { makeFolder } from "@lading/oci";
 
 /**
  * Writes a file whole or not at all: readers see the old content or the new. Makes its folder.
@@ -10,7 +11,7 @@ export async function writeWholeFile(path: string, content: string): Promise<voi
   const target = resolve(path);
   if (await isSpecial(target)) return await writeFile(target, content);
   const temporary = `${target}.${randomUUID()}.tmp`;
-  await mkdir(dirname(target), { recursive: true });
+  makeFolder(dirname(target));
   try {
     await writeFile(temporary, content, { flag: "wx" });
     await rename(temporary, target);

@@ -30,6 +30,7 @@ export { copy, CopyError, type CopyEvent, type CopyOptions } from "./copy.ts";
 export { firstOf } from "./first-of.ts";
 export { type BlobTap, tapBlob, tapSource } from "./tap.ts";
 export { MemoryStore } from "./store/memory.ts";
+export { makeFolder } from "./store/folder.ts";
 export { LayoutStore } from "./store/layout.ts";
 export type { ArchiveOutput } from "./store/archive-file.ts";
 export { OciArchive } from "./store/archive.ts";

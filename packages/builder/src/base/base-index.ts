@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   digestHex,
@@ -9,6 +9,7 @@ import {
   type Layer,
   type LayerIndex,
   Limiter,
+  makeFolder,
   openLayer,
   type Options,
   parseLayerIndex,
@@ -67,7 +68,7 @@ async function read(folder: string, layer: Layer, signal: AbortSignal): Promise<
 async function remember(path: string, folder: string, text: string): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
     await writeFile(temporary, text);
     await rename(temporary, path);
   } catch {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, type Stats } from "node:fs";
+import { readFileSync, type Stats } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "@lading/oci";
 import * as z from "zod";
 import type { ArchiveMember } from "./archive.ts";
 import { replaceFile } from "../pack/blob-file.ts";
@@ -62,7 +63,7 @@ export function rememberArchive(
   }));
   const file = recordPath(cacheDir, path, stat);
   const temporary = join(cacheDir, "tmp");
-  for (const folder of [join(cacheDir, "archives"), temporary]) mkdirSync(folder, { recursive: true });
+  for (const folder of [join(cacheDir, "archives"), temporary]) makeFolder(folder);
   replaceFile(file, JSON.stringify({ version: 1, digest, members: plain }), temporary);
 }
 

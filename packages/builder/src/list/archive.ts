@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, type Stats, rmSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Bytes, decompress, OciError, readTar, sniffCompression, type TarHeader } from "@lading/oci";
+import { type Bytes, decompress, makeFolder, OciError, readTar, sniffCompression, type TarHeader } from "@lading/oci";
 import { recallArchive, rememberArchive } from "./archive-record.ts";
 import { bunzip2, unxz } from "./bzip2-xz.ts";
 import { diskPath, unreadable } from "./context.ts";
@@ -222,7 +222,7 @@ class Spool implements Readable {
   constructor(folder: string) {
     const path = join(folder, `lading-${randomBytes(12).toString("hex")}.tar`);
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
       Spool.#abandoned.register(this, this.#fd);
       // Another build may have tidied it away in between.

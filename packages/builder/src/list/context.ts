@@ -44,7 +44,7 @@ export class Context {
    */
   clean(source: string): string {
     const path = relative(resolve(this.name), resolve(this.name, source));
-    if (path === ".." || path.startsWith("../../") || isAbsolute(path))
+    if (path === ".." || path.startsWith("../") || isAbsolute(path))
       throw new BuildError("SOURCE_OUTSIDE", `Cannot add "${source}": outside the context ${this.name}`, {
         hint: "Make a folder above it the context, or copy it in",
       });

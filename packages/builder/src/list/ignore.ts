@@ -46,7 +46,7 @@ function readText(path: string): string {
 }
 
 function isOutside(path: string): boolean {
-  return path === ".." || path.startsWith("../../") || isAbsolute(path);
+  return path === ".." || path.startsWith("../") || isAbsolute(path);
 }
 
 /** The patterns of a .dockerignore file, ready for `Matcher` (moby/patternmatcher ignorefile.ReadAll). */

@@ -7,7 +7,7 @@ import { BuildError } from "../errors.ts";
  * (`[^a]`) matches a slash.
  */
 
-/** Patterns, compiled. Paths are relative to the folder the patterns are, with "/" and without a leading "../". */
+/** Patterns, compiled. Paths are relative to the folder the patterns are, with "/" and without a leading "./". */
 export class Matcher {
   /** Where the patterns stand, for messages: ".dockerignore". */
   readonly source: string | undefined;

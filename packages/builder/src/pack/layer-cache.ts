@@ -1,6 +1,6 @@
-import { type Digest, digestHex, isDigest, LayoutStore, type Source } from "@lading/oci";
+import { type Digest, digestHex, isDigest, LayoutStore, makeFolder, type Source } from "@lading/oci";
 import { createHash } from "node:crypto";
-import { constants, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import { constants, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { blaming } from "../list/blaming.ts";
@@ -55,13 +55,13 @@ export class LayerCache {
 
   /** Opens the cache, or makes it. Throws BuildError OUTPUT when the folder cannot be written, or is none of ours. */
   static async open(folder: string): Promise<LayerCache> {
-    attempt(join(folder, "oci-layout"), () => mkdirSync(folder, { recursive: true }));
+    attempt(join(folder, "oci-layout"), () => makeFolder(folder));
     const cache = new LayerCache(folder, await LayoutStore.create(folder, besideBlobs).catch(cannotOpen(folder)));
     attempt(join(folder, "layers"), () => {
       for (const name of ["stat", "content", "shape", "listing"]) {
-        mkdirSync(join(folder, "layers", name), { recursive: true });
+        makeFolder(join(folder, "layers", name));
       }
-      mkdirSync(cache.#temporary, { recursive: true });
+      makeFolder(cache.#temporary);
       if (statSync(join(folder, "CACHEDIR.TAG"), { throwIfNoEntry: false }) === undefined) {
         replaceFile(join(folder, "CACHEDIR.TAG"), CACHEDIR_TAG, cache.#temporary);
       }

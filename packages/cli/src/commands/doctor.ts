@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { access, constants, mkdir, statfs } from "node:fs/promises";
+import { access, constants, statfs } from "node:fs/promises";
+import { makeFolder } from "@lading/oci";
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
 import { cacheFolder } from "../cache-folder.ts";
@@ -56,7 +57,7 @@ function node(): Finding {
 
 async function cache(folder: string): Promise<Finding[]> {
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
     await access(folder, constants.W_OK);
   } catch (error) {
     return [

@@ -49,7 +49,7 @@ test.each([
 });
 
 test("the root is a directory by any of its names", () => {
-  for (const path of ["", ".", "../", "/", "a/.."])
+  for (const path of ["", ".", "./", "/", "a/.."])
     expect(indexEntry(header(path, { type: "directory" }))).toMatchObject({ header: { path: "" } });
 });
 

@@ -142,7 +142,7 @@ function toMember(header: TarBlock, extensions: Extensions, start: number, size:
   const name = extensions.path ?? header.name;
   const directory = header.typeflag === "5" || name.endsWith("/");
   const path = name.split("/").includes("..") ? undefined : cleanPath(name);
-  // "../" is how GNU tar names the folder itself.
+  // "./" is how GNU tar names the folder itself.
   if (path === undefined && !(directory && /^[./]*$/.test(name) && !name.includes("..")))
     throw invalid(file, `the path ${JSON.stringify(name)} leads out of it`);
   const isFile = !directory && ["0", "\0", "7"].includes(header.typeflag);

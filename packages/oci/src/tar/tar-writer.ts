@@ -12,7 +12,7 @@ export const tarTrailerSize = 1024;
 /**
  * Writes the header of one entry at `offset` and returns how many bytes that took, a multiple of
  * 512: the ustar block alone when it can say everything, else a PAX header before it. The same
- * header gives the same bytes always. Directories get their trailing slash, the root ("") is "../";
+ * header gives the same bytes always. Directories get their trailing slash, the root ("") is "./";
  * `header.size` bytes of body and zeros up to a multiple of 512 must follow.
  *
  * Throws RangeError when `target` has no room (see `tarHeaderSize`), and TypeError for names and
