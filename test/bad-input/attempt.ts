@@ -70,7 +70,6 @@ export interface Refusal {
 }
 
 // What could move the cursor, retitle the window or turn the reading direction; line ends are ours.
-// oxlint-disable-next-line no-control-regex
 const controls = /[\0-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 
 /** A build of `args` to out.tar is refused, and what out.tar was before it still is. */

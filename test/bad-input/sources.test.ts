@@ -252,7 +252,6 @@ test("names that talk to a terminal are files like others, and never reach it as
   ]) {
     const { status, stdout, stderr } = await attempt(place, ["build", "--add", "src:/x", ...args]);
     expect({ status, stderr }).toMatchObject({ status: 0 });
-    // oxlint-disable-next-line no-control-regex
     expect(stdout + stderr).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f\u202e]/);
     expect(stdout + stderr).not.toMatch(/^\s*::error::/m);
   }
