@@ -40,16 +40,20 @@ export interface EntryMeta {
   readonly xattrs?: ReadonlyMap<string, Uint8Array>;
 }
 
+/** What can be listed and packed, folders aside, with what only that kind has. */
+export type EntryKind =
+  | { readonly type: "file"; readonly size: number; readonly content: FileContent }
+  | { readonly type: "symlink"; readonly linkname: string }
+  /** `linkname` is the path of an entry of the same layer; in a plan, one that is packed before this one. */
+  | { readonly type: "hardlink"; readonly linkname: string }
+  | { readonly type: "char" | "block"; readonly devmajor: number; readonly devminor: number }
+  | { readonly type: "fifo" };
+
 /** One entry of a layer to be packed, resolved and final: nothing after this looks at patterns, names of users or the base. */
 export type LayerEntry = EntryMeta &
   (
-    | { readonly type: "file"; readonly size: number; readonly content: FileContent }
+    | EntryKind
     | { readonly type: "directory" }
-    | { readonly type: "symlink"; readonly linkname: string }
-    /** `linkname` is the path of an entry of the same layer, packed before this one. */
-    | { readonly type: "hardlink"; readonly linkname: string }
-    | { readonly type: "char" | "block"; readonly devmajor: number; readonly devminor: number }
-    | { readonly type: "fifo" }
     /** Deletes a file of the base: packed as `dir/.wh.name` (image-spec layer.md §Whiteouts). */
     | { readonly type: "whiteout" }
     /** Hides everything the base has in this directory: packed as `path/.wh..wh..opq`. */

@@ -1,7 +1,6 @@
 export { build, planBuild } from "./build.ts";
 export type { FileContent, FileStat, LayerEntry, LayerPlan } from "./entry.ts";
 export { BuildError, type BuildErrorCode } from "./errors.ts";
-export type { ListedEntry, Owner } from "./list/listing.ts";
 export { type AddSpec, type BuildSpec, buildSpecSchema, type BuildSpecInput, type LayerSpec } from "./spec.ts";
 export type { BuildEvent, LayerReuse } from "./progress.ts";
 export type {

@@ -1,4 +1,4 @@
-import type { EntryMeta, FileContent } from "../entry.ts";
+import type { EntryKind, EntryMeta } from "../entry.ts";
 
 /** Who a file shall belong to; names are looked up in the base later. */
 export type Owner =
@@ -16,13 +16,7 @@ export type ListedEntry = Omit<EntryMeta, "uid" | "gid"> & {
   /** Whether the description names this path; a folder that is merely on the way to a file is not. */
   readonly explicit: boolean;
 } & (
-    | { readonly type: "file"; readonly size: number; readonly content: FileContent }
+    | EntryKind
     /** `asked` is what of an explicit folder was asked for; the rest stays as the base has it. Default: all. */
     | { readonly type: "directory"; readonly asked?: { readonly mode: boolean; readonly owner: boolean } }
-    | { readonly type: "symlink"; readonly linkname: string }
-    | { readonly type: "hardlink"; readonly linkname: string }
-    | { readonly type: "char" | "block"; readonly devmajor: number; readonly devminor: number }
-    | { readonly type: "fifo" }
-    | { readonly type: "whiteout" }
-    | { readonly type: "opaque" }
   );

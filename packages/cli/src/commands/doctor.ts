@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { access, constants, statfs } from "node:fs/promises";
-import { makeFolder } from "@lading/oci";
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
+import { makeFolder } from "@lading/oci";
 import { cacheFolder } from "../cache-folder.ts";
 import type { Command } from "../program.ts";
 import { formatSize } from "../progress/quantity.ts";
