@@ -1,0 +1,1 @@
+export type { Intercept, RegistryServer, ServedRequest, ServeOptions } from "./serve.ts";
