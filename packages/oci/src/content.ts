@@ -23,6 +23,7 @@ export interface Blob {
   /**
    * The bytes from the start; any number of times, also concurrently. Reading fails with
    * OciError DIGEST_MISMATCH or SIZE_MISMATCH instead of ending when they are not the descriptor's.
+   * An error with `transient: true` says that another attempt may end better: `copy` makes one.
    */
   open(options?: Options): Bytes;
 }
@@ -43,6 +44,17 @@ export interface Sink {
   push(blob: Blob, options?: Options): Promise<void>;
   /** Gives content that is already here a name; an existing name moves. */
   tag(descriptor: Descriptor, name: string, options?: Options): Promise<void>;
+  /** Lists content that has no name, where it would be lost otherwise: a layout needs it for referrers, a registry does not. */
+  keep?(descriptor: Descriptor, options?: Options): Promise<void>;
+}
+
+/** A source that can tell what refers to its content. */
+export interface ReferrerSource extends Source {
+  /**
+   * The manifests whose `subject` is `subject`, with their `artifactType` and annotations
+   * (distribution-spec §Listing Referrers); none when nothing refers to it.
+   */
+  referrers(subject: Descriptor, options?: Options): Promise<readonly Descriptor[]>;
 }
 
 /** A local content store: the only thing that gives new bytes an address. */

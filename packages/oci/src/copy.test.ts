@@ -109,6 +109,32 @@ test("copy() blames the source for bytes that are wrong, and leaves no parent be
   expect(sink.active).toBe(0);
 });
 
+test("copy() fetches once more what arrived wrong, where the source says that it may help", async () => {
+  const image = await randomImage({ layers: 2 });
+  const [{ manifest } = expect.fail("no image")] = image.images;
+  const bad = manifest.layers[1];
+  let opened = 0;
+  const failing = (times: number): Source => ({
+    resolve: (name) => image.source.resolve(name),
+    blob: (descriptor) => {
+      const blob = image.source.blob(descriptor);
+      if (descriptor.digest !== bad?.digest) return blob;
+      return { descriptor, open: (options) => ((opened += 1) > times ? blob.open(options) : liesOnce()) };
+    },
+  });
+  const sink = new MemoryStore();
+  await copy(failing(1), sink, image.descriptor);
+  await validateImage(sink, image.descriptor);
+  opened = 0;
+  await expect(copy(failing(9), new MemoryStore(), image.descriptor)).rejects.toMatchObject({ side: "source" });
+  expect(opened).toBe(2);
+});
+
+async function* liesOnce(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from("x");
+  throw Object.assign(new OciError("DIGEST_MISMATCH", "the network lies"), { transient: true });
+}
+
 test("copy() blames the sink for a push that fails, and stops the others first", async () => {
   const image = await randomImage({ layers: 8, size: 100_000 });
   const [{ manifest } = expect.fail("no image")] = image.images;

@@ -122,15 +122,23 @@ async function push(blob: Blob, sink: Sink, signal: AbortSignal, onProgress: Cop
       },
     },
   );
-  try {
-    await sink.push(tapped, { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    throw readFailure === undefined
-      ? new CopyError("sink", descriptor, error)
-      : new CopyError("source", descriptor, readFailure.error);
+  for (let again = true; ; again = false) {
+    try {
+      await sink.push(tapped, { signal });
+      break;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (readFailure === undefined) throw new CopyError("sink", descriptor, error);
+      if (again && isTransient(readFailure.error)) continue;
+      throw new CopyError("source", descriptor, readFailure.error);
+    }
   }
   onProgress?.({ type: "copied", descriptor });
+}
+
+// What arrived wrong over a network may arrive right the second time; a file stays what it is.
+function isTransient(error: unknown): boolean {
+  return error instanceof Error && "transient" in error && error.transient === true;
 }
 
 async function slot<T>(limiter: Limiter, signal: AbortSignal, task: () => Promise<T>): Promise<T> {

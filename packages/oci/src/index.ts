@@ -1,4 +1,4 @@
-export type { Blob, Bytes, Options, Sink, Source, Store } from "./content.ts";
+export type { Blob, Bytes, Options, ReferrerSource, Sink, Source, Store } from "./content.ts";
 export { type Descriptor, isIndexType, isManifestType, mediaTypes } from "./descriptor.ts";
 export { type Digest, type DigestAlgorithm, Digester, digestHex, digestOf, isDigest, parseDigest } from "./digest.ts";
 export { OciError, type OciErrorCode, type OciErrorOptions } from "./errors.ts";
@@ -27,6 +27,8 @@ export { readBlob, verified } from "./verify.ts";
 export { Limiter } from "./limiter.ts";
 export { successors } from "./graph.ts";
 export { copy, CopyError, type CopyEvent, type CopyOptions } from "./copy.ts";
+export { copyReferrers, type FoundReferrer, referrersOf } from "./copy-referrers.ts";
+export { type Referrer, referrerOf } from "./referrer.ts";
 export { firstOf } from "./first-of.ts";
 export { type BlobTap, tapBlob, tapSource } from "./tap.ts";
 export { MemoryStore } from "./store/memory.ts";

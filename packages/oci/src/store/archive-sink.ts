@@ -52,6 +52,10 @@ export class OciArchiveSink implements Sink, AsyncDisposable {
     this.#index = this.#index.withName(descriptor, name);
   }
 
+  async keep(descriptor: Descriptor): Promise<void> {
+    this.#index = this.#index.withEntry(descriptor);
+  }
+
   /** Writes the archive. Without a tag, what no other document names is listed without a name. */
   async finish(options: Options = {}): Promise<{ readonly size: number }> {
     const graph = await this.#pushed.walk(this.#index.entries, options);

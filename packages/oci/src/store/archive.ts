@@ -1,5 +1,5 @@
 import { ArchiveIndex, type ArchiveMember } from "./archive-index.ts";
-import type { Blob, Options, Source } from "../content.ts";
+import type { Blob, Options, ReferrerSource } from "../content.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../digest.ts";
 import { parseLayoutMarker } from "../documents.ts";
@@ -9,7 +9,7 @@ import { LayoutIndex } from "./layout-index.ts";
 import { verified } from "../verify.ts";
 
 /** An OCI image layout in a tar, read in place: nothing is unpacked. See `Source`. */
-export class OciArchive implements Source {
+export class OciArchive implements ReferrerSource {
   readonly file: string;
   readonly #archive: ArchiveIndex;
   readonly #index: LayoutIndex;
@@ -38,10 +38,11 @@ export class OciArchive implements Source {
   }
 
   async resolve(name: string, options: Options = {}): Promise<Descriptor> {
-    return this.#index.resolve(name, this.file, async (digest) => {
-      const member = this.#member(digest);
-      return member === undefined || member.size > documentLimit ? undefined : this.#archive.document(member, options);
-    });
+    return this.#index.resolve(name, this.file, (digest) => this.#document(digest, options));
+  }
+
+  async referrers(subject: Descriptor, options: Options = {}): Promise<readonly Descriptor[]> {
+    return this.#index.referrers(subject, ({ digest }) => this.#document(digest, options));
   }
 
   /** The entries of index.json, names in their annotations (`nameOf`). */
@@ -58,6 +59,11 @@ export class OciArchive implements Source {
     if (member === undefined) throw new OciError("NOT_FOUND", `Cannot find ${descriptor.digest} in ${this.file}`);
     // One byte more than promised is enough to tell that there are too many.
     yield* this.#archive.bytes(member, { ...options, length: descriptor.size + 1 });
+  }
+
+  async #document(digest: Digest, options: Options): Promise<Uint8Array | undefined> {
+    const member = this.#member(digest);
+    return member === undefined || member.size > documentLimit ? undefined : this.#archive.document(member, options);
   }
 
   #member(digest: Digest): ArchiveMember | undefined {

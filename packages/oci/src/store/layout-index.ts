@@ -1,9 +1,10 @@
-import { type Descriptor, mediaTypes } from "../descriptor.ts";
+import { type Descriptor, isDocumentType, mediaTypes } from "../descriptor.ts";
 import { type Digest, isDigest } from "../digest.ts";
 import { detectMediaType, type Index, parseIndex } from "../documents.ts";
 import { OciError } from "../errors.ts";
 import { jsonBytes, sortKeys } from "../json.ts";
 import { isAttestation } from "../platform.ts";
+import { referrerOf } from "../referrer.ts";
 import { formatReference, isTag, parseReference, type Reference, withDefaultTag } from "../reference.ts";
 
 /** The annotation engines read an image's name from: containerd, podman and Docker take the full reference here. */
@@ -72,7 +73,8 @@ export class LayoutIndex {
         : position !== undefined
           ? manifests.slice(Number(position), Number(position) + 1)
           : matches(manifests, name);
-    const distinct = new Map(found.map((entry) => [entry.digest, entry]));
+    const all = new Map(found.map((entry) => [entry.digest, entry]));
+    const distinct = name === "" && all.size > 1 ? await withoutReferrers(all, read) : all;
     const [only] = distinct.values();
     if (only === undefined)
       throw new OciError(
@@ -84,6 +86,21 @@ export class LayoutIndex {
         hint: "Name one of them after the path, as in oci:DIR:NAME",
       });
     return withoutName(only);
+  }
+
+  /** The listed manifests whose subject is `subject`, as a registry would list them. */
+  async referrers(
+    { digest }: Descriptor,
+    read: (document: Descriptor) => Promise<Uint8Array | undefined>,
+  ): Promise<readonly Descriptor[]> {
+    const found = new Map<Digest, Descriptor>();
+    for (const entry of this.#document.manifests) {
+      if (!isDocumentType(entry.mediaType) || found.has(entry.digest)) continue;
+      const bytes = await read(entry);
+      const referrer = bytes === undefined ? undefined : referrerOf(entry, bytes);
+      if (referrer?.subject.digest === digest) found.set(entry.digest, referrer.descriptor);
+    }
+    return [...found.values()];
   }
 
   async #byDigest(digest: Digest, name: string, place: string, read: ReadBlob): Promise<Descriptor> {
@@ -100,6 +117,20 @@ export class LayoutIndex {
     if (names.length === 0) return "it holds none";
     return `it holds ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", …" : ""}`;
   }
+}
+
+/** Signatures and the like are listed beside the image that they are about: who names nothing means the image. */
+async function withoutReferrers(
+  entries: ReadonlyMap<Digest, Descriptor>,
+  read: ReadBlob,
+): Promise<ReadonlyMap<Digest, Descriptor>> {
+  const kept = new Map<Digest, Descriptor>();
+  for (const [digest, entry] of entries) {
+    if (/^sha(?:256|512)-[0-9a-f]+\.(?:sig|att|sbom)$/.test(entry.annotations?.[refNameAnnotation] ?? "")) continue;
+    const bytes = isDocumentType(entry.mediaType) ? await read(digest) : undefined;
+    if (bytes === undefined || referrerOf(entry, bytes) === undefined) kept.set(digest, entry);
+  }
+  return kept;
 }
 
 /** The name an entry of an index.json carries: the full reference if there is one, else the tag. */

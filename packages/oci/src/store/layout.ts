@@ -1,6 +1,6 @@
 import { link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Blob, Bytes, Options, Store } from "../content.ts";
+import type { Blob, Bytes, Options, ReferrerSource, Store } from "../content.ts";
 import { type Descriptor, isDocumentType } from "../descriptor.ts";
 import { type Digest, digestAlgorithm, Digester, digestHex } from "../digest.ts";
 import { parseLayoutMarker } from "../documents.ts";
@@ -20,7 +20,7 @@ import { matches, verified } from "../verify.ts";
  * `resolve` and `tag` take a tag (`1.2`) or a full reference (`ghcr.io/acme/app:1.2`), which
  * is what engines show after loading.
  */
-export class LayoutStore implements Store {
+export class LayoutStore implements Store, ReferrerSource {
   readonly directory: string;
 
   private constructor(directory: string) {
@@ -66,6 +66,11 @@ export class LayoutStore implements Store {
   /** The entries of index.json, names in their annotations (`nameOf`). */
   async list(): Promise<readonly Descriptor[]> {
     return (await this.#index()).entries;
+  }
+
+  /** Of what index.json lists: manifests that refer to `subject`. */
+  async referrers(subject: Descriptor): Promise<readonly Descriptor[]> {
+    return (await this.#index()).referrers(subject, ({ digest }) => this.#document(digest));
   }
 
   blob(descriptor: Descriptor): Blob {

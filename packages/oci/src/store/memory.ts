@@ -1,4 +1,4 @@
-import type { Blob, Bytes, Options, Store } from "../content.ts";
+import type { Blob, Bytes, Options, ReferrerSource, Store } from "../content.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, digestOf } from "../digest.ts";
 import { OciError } from "../errors.ts";
@@ -7,7 +7,7 @@ import { LayoutIndex } from "./layout-index.ts";
 import { verified } from "../verify.ts";
 
 /** A store that lives as long as the process; see `Store`. */
-export class MemoryStore implements Store {
+export class MemoryStore implements Store, ReferrerSource {
   readonly #blobs = new Map<Digest, Uint8Array>();
   #index = LayoutIndex.empty();
 
@@ -18,6 +18,14 @@ export class MemoryStore implements Store {
   /** The names given, with what they name. */
   async list(): Promise<readonly Descriptor[]> {
     return this.#index.entries;
+  }
+
+  async referrers(subject: Descriptor): Promise<readonly Descriptor[]> {
+    return this.#index.referrers(subject, async ({ digest }) => this.#blobs.get(digest));
+  }
+
+  async keep(descriptor: Descriptor): Promise<void> {
+    this.#index = this.#index.withEntry(descriptor);
   }
 
   blob(descriptor: Descriptor): Blob {
