@@ -16,6 +16,9 @@ export const tools = [
   ["ctr", "containerd", "importing our archives"],
   ["dockerd", "docker.io", "loading and running our images with Docker"],
   ["docker", "docker.io", "loading and running our images with Docker"],
+  ["docker-registry", "docker-registry", "pushing to and pulling from a real registry"],
+  ["htpasswd", "apache2-utils", "passwords of a real registry"],
+  ["openssl", "openssl", "certificates of a real registry"],
   ["tar", "tar", "listing our layers"],
   ["busybox", "busybox-static", "the busybox image"],
   ["gzip", "gzip", "unpacking .tar.gz"],
@@ -28,7 +31,11 @@ export const tools = [
 const companions = ["netavark", "aardvark-dns"];
 
 /** Daemons in these packages; the tests start their own. */
-const services = { containerd: ["containerd.service"], "docker.io": ["docker.service", "docker.socket"] };
+const services = {
+  containerd: ["containerd.service"],
+  "docker-registry": ["docker-registry.service"],
+  "docker.io": ["docker.service", "docker.socket"],
+};
 
 /** Install missing tools where that is possible (root on Debian); return those still missing. */
 export function installTools() {
