@@ -48,8 +48,14 @@ export async function startTokenServer({ user, signer, lifetime = 300 }: TokenSe
     });
     const now = Math.floor(Date.now() / 1000);
     const claims = {
-      ...{ iss: issuer, sub: authorization === undefined ? "" : user.name, aud: service },
-      ...{ exp: now + lifetime, nbf: now - 1, iat: now, jti: randomUUID(), access },
+      iss: issuer,
+      sub: authorization === undefined ? "" : user.name,
+      aud: service,
+      exp: now + lifetime,
+      nbf: now - 1,
+      iat: now,
+      jti: randomUUID(),
+      access,
     };
     const token = sign({ typ: "JWT", alg: "RS256", x5c: [certificate] }, claims, key);
     response.writeHead(200, { "content-type": "application/json" });
@@ -61,7 +67,10 @@ export async function startTokenServer({ user, signer, lifetime = 300 }: TokenSe
   const port = typeof address === "object" ? address?.port : undefined;
   return {
     realm: `http://127.0.0.1:${port}/token`,
-    ...{ service, issuer, asked, bundle: signer.certificate },
+    service,
+    issuer,
+    asked,
+    bundle: signer.certificate,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();
@@ -71,7 +80,10 @@ export async function startTokenServer({ user, signer, lifetime = 300 }: TokenSe
 }
 
 function sign(header: object, claims: object, key: Buffer): string {
-  const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const text = `${encode(header)}.${encode(claims)}`;
   return `${text}.${createSign("RSA-SHA256").update(text).sign(key, "base64url")}`;
+}
+
+function encode(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
