@@ -57,6 +57,13 @@ export class LayoutIndex {
     return new LayoutIndex({ ...this.#document, manifests: [...manifests, descriptor] });
   }
 
+  /** Without the entry of exactly this name; of a digest: without the entry that lists it and has no name. */
+  without(name: string): LayoutIndex {
+    const { manifests } = this.#document;
+    const others = manifests.filter((entry) => (nameOf(entry) ?? entry.digest) !== name);
+    return others.length === manifests.length ? this : new LayoutIndex({ ...this.#document, manifests: others });
+  }
+
   /**
    * What `name` names: a tag, a full reference, a digest, `@N` for the N-th entry, or "" for the
    * only one. `place` is for the error; `read` finds documents that are in the store but not listed.

@@ -140,6 +140,14 @@ export class LayoutStore implements Store, ReferrerSource {
     await this.#change((index) => index.withEntry(descriptor), options);
   }
 
+  /**
+   * Takes a name back, or an entry without a name by its digest; what it named stays. `name` is as in
+   * `nameOf`; one that is not there is fine.
+   */
+  async untag(name: string, options?: Options): Promise<void> {
+    await this.#change((index) => index.without(name), options);
+  }
+
   async #hasBlob(descriptor: Descriptor): Promise<boolean> {
     if (isDocumentType(descriptor.mediaType)) {
       const bytes = await this.#document(descriptor.digest);

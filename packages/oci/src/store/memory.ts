@@ -67,6 +67,11 @@ export class MemoryStore implements Store, ReferrerSource {
     this.#index = this.#index.withName(descriptor, name);
   }
 
+  /** Takes a name back, as `nameOf` has it; what it named stays. */
+  async untag(name: string): Promise<void> {
+    this.#index = this.#index.without(name);
+  }
+
   async write(bytes: Bytes, mediaType: string, options?: Options): Promise<Descriptor> {
     const content = await collect(bytes, options);
     const digest = digestOf(content);
