@@ -1,6 +1,15 @@
 export type { Blob, Bytes, Options, ReferrerSource, Sink, Source, Store } from "./content.ts";
-export { type Descriptor, isIndexType, isManifestType, mediaTypes } from "./descriptor.ts";
-export { type Digest, type DigestAlgorithm, Digester, digestHex, digestOf, isDigest, parseDigest } from "./digest.ts";
+export { type Descriptor, isDocumentType, isIndexType, isManifestType, mediaTypes } from "./descriptor.ts";
+export {
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  Digester,
+  digestHex,
+  digestOf,
+  isDigest,
+  parseDigest,
+} from "./digest.ts";
 export { OciError, type OciErrorCode, type OciErrorOptions } from "./errors.ts";
 export {
   formatPlatform,
@@ -21,9 +30,10 @@ export {
   withDefaultTag,
 } from "./reference.ts";
 export { type EnginePlace, type FilePlace, formatPlace, parsePlace, type Place } from "./place.ts";
-export { type Index, type Manifest, parseConfig, parseIndex, parseManifest } from "./documents.ts";
+export { detectMediaType, type Index, type Manifest, parseConfig, parseIndex, parseManifest } from "./documents.ts";
+export { documentLimit, jsonBytes, type JsonLimits, parseJson } from "./json.ts";
 export type { ContainerConfig, Healthcheck, History, ImageConfig } from "./image-config.ts";
-export { readBlob, verified } from "./verify.ts";
+export { matches, readBlob, verified } from "./verify.ts";
 export { Limiter } from "./limiter.ts";
 export { successors } from "./graph.ts";
 export { copy, CopyError, type CopyEvent, type CopyOptions } from "./copy.ts";
