@@ -5,17 +5,19 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { cleared, type Contender, fresh, missing, oneChanged, startUp, unchanged } from "./contenders.ts";
 import { hasTime, measure, type Measurement, median } from "./measure.ts";
+import { benchRegistry } from "./registry.ts";
 import { table } from "./table.ts";
 import { prepare, type Workload, workloads } from "./workloads.ts";
 
 /*
- * `pnpm bench`: Lading and the peers that are installed, one after the other in every round, so that
+ * `pnpm bench`: builds by Lading and the peers that are installed, one after the other in every round, so that
  * a machine's moods fall on all of them. Ratios are medians of each round's ratio to umoci.
  */
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
   // pnpm hands on the "--" before a script's own flags.
   args: process.argv.slice(2).filter((arg) => arg !== "--"),
+  allowPositionals: true,
   options: {
     only: { type: "string", multiple: true },
     rounds: { type: "string", default: "5" },
@@ -24,9 +26,10 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const chosen = workloads.filter(({ name }) => values.only === undefined || values.only.includes(name));
-if (chosen.length === 0 || !(rounds >= 1)) {
+const subject = positionals[0] ?? "build";
+if (chosen.length === 0 || !(rounds >= 1) || positionals.length > 1 || !["build", "registry"].includes(subject)) {
   console.error(
-    `Usage: pnpm bench [--only ${workloads.map(({ name }) => name).join("|")}]… [--rounds N] [--dir FOLDER]`,
+    `Usage: pnpm bench [build|registry] [--only ${workloads.map(({ name }) => name).join("|")}]… [--rounds N] [--dir FOLDER]`,
   );
   process.exit(2);
 }
@@ -40,8 +43,11 @@ console.log(
     ? "CPU and memory by GNU time (the whole process tree; the largest process)"
     : "GNU time is not installed: no CPU, no memory",
 );
-benchStartUp();
-for (const workload of chosen) benchWorkload(workload);
+if (subject === "registry") await benchRegistry(values.dir, rounds);
+else {
+  benchStartUp();
+  for (const workload of chosen) benchWorkload(workload);
+}
 
 function benchStartUp(): void {
   console.log("\n## Start-up\n");

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { stringify } from "yaml";
 import { temporaryFolder } from "@lading/testkit";
 import { run } from "./command.ts";
@@ -12,7 +14,6 @@ export interface DockerRegistry extends AsyncDisposable {
   readonly host: string;
   /** What it logged so far, a request a line. */
   log(): string;
-  /** CPU seconds it has used so far, and its process ID. */
   readonly pid: number;
 }
 
@@ -58,34 +59,30 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
           }),
     }),
   );
+  // A file, and no pipe: the registry must not wait for a test that is busy.
+  const log = await open(at("log"), "w");
   const daemon = spawn("docker-registry", ["serve", at("config.yml")], {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", log.fd, log.fd],
     // It would send traces to a collector that is not there.
     env: { ...process.env, OTEL_TRACES_EXPORTER: "none" },
   });
+  await log.close();
   const exited = once(daemon, "exit");
-  let log = "";
-  const listening = new Promise<string>((resolve, reject) => {
-    const take = (text: string): void => {
-      log += text;
-      const port = /listening on 127\.0\.0\.1:(\d+)/.exec(log)?.[1];
-      if (port !== undefined) resolve(`127.0.0.1:${port}`);
-    };
-    daemon.stderr.setEncoding("utf8").on("data", take);
-    daemon.stdout.setEncoding("utf8").on("data", take);
-    daemon.once("error", reject);
-    daemon.once("exit", () => reject(new Error(`Cannot start docker-registry: ${log}`)));
-  });
+  const readLog = (): string => readFileSync(at("log"), "utf8");
   const stop = async (): Promise<void> => {
     daemon.kill("SIGTERM");
-    await exited;
+    if (daemon.exitCode === null) await exited;
     await folder[Symbol.asyncDispose]();
   };
-  try {
-    const host = await listening;
-    return { host, log: () => log, pid: daemon.pid ?? 0, [Symbol.asyncDispose]: stop };
-  } catch (error) {
-    await folder[Symbol.asyncDispose]();
-    throw error;
+  for (;;) {
+    const port = /listening on 127\.0\.0\.1:(\d+)/.exec(readLog())?.[1];
+    if (port !== undefined)
+      return { host: `127.0.0.1:${port}`, log: readLog, pid: daemon.pid ?? 0, [Symbol.asyncDispose]: stop };
+    if (daemon.exitCode !== null) {
+      const text = readLog();
+      await stop();
+      throw new Error(`Cannot start docker-registry: ${text}`);
+    }
+    await setTimeout(20);
   }
 }
