@@ -1,4 +1,5 @@
 export { cases, casesIn } from "./cases.ts";
+export { type CredentialHelper, type HelperEntry, writeCredentialHelper } from "./credential-helper.ts";
 export { temporaryFolder } from "./folder.ts";
 export { randomImage, type RandomImage, type RandomImageOptions } from "./random-image.ts";
 export { schemaErrors, type SpecDocument } from "./schemas.ts";
