@@ -1,20 +1,25 @@
 import { cutAtEnd, distanceOf, equalBytes, lengthOf, reachAt } from "./match";
-import { HASH, LONG_HASH } from "./memory";
+import { HASH, LONG_HASH, WINDOW } from "./memory";
 
 // The match finder of most levels: two tables of buckets, one by a hash of 4 bytes, one by a hash of 8. A bucket of
 // two or four positions is one u32 or u64, newest lowest, each position the low 16 bits of its address: one load
-// yields the candidates, one store ages them, and none waits for another as in a chain. An entry too old for its 16
-// bits is a candidate like any other, because each is compared with the data and its distance checked.
+// yields the candidates, one store ages them, and none waits for another as in a chain. An entry that is too old
+// stands for the position within the window that has its low 15 bits: a candidate like any other, because each is
+// compared with the data.
 
-/** log2 of the buckets in each table. */
-const HASH_BITS: u32 = 15;
+/** log2 of the buckets in each table: those of one position have room for twice as many. */
+@inline
+function hashBits(ways: u32): u32 {
+  return ways == 1 ? 16 : 15;
+}
+
 /** Shortest match the tables find. */
 const SHORTEST: u32 = 4;
 
 @inline
 export function clearBuckets(ways4: u32, ways8: u32): void {
-  memory.fill(HASH, 0, (<usize>ways4 * 2) << HASH_BITS);
-  memory.fill(LONG_HASH, 0, (<usize>ways8 * 2) << HASH_BITS);
+  memory.fill(HASH, 0, (<usize>ways4 * 2) << hashBits(ways4));
+  memory.fill(LONG_HASH, 0, (<usize>ways8 * 2) << hashBits(ways8));
 }
 
 @inline
@@ -28,33 +33,33 @@ export function insertInBuckets(ways4: u32, ways8: u32, at: usize): void {
 export function findInBuckets(ways4: u32, ways8: u32, at: usize): u32 {
   const entries4 = push(ways4, slot4(ways4, at), at);
   const entries8 = ways8 > 0 ? push(ways8, slot8(ways8, at), at) : 0;
-  const reach = reachAt(at);
-  const a = compare(at, <u32>entries4, reach);
-  const b = ways4 > 1 ? compare(at, <u32>(entries4 >> 16), reach) : 0;
-  const c = ways4 > 2 ? compare(at, <u32>(entries4 >> 32), reach) : 0;
-  const d = ways4 > 2 ? compare(at, <u32>(entries4 >> 48), reach) : 0;
-  const e = ways8 > 0 ? compare(at, <u32>entries8, reach) : 0;
-  const f = ways8 > 1 ? compare(at, <u32>(entries8 >> 16), reach) : 0;
-  const g = ways8 > 2 ? compare(at, <u32>(entries8 >> 32), reach) : 0;
-  const h = ways8 > 2 ? compare(at, <u32>(entries8 >> 48), reach) : 0;
+  const a = compare(at, <u32>entries4);
+  const b = ways4 > 1 ? compare(at, <u32>(entries4 >> 16)) : 0;
+  const c = ways4 > 2 ? compare(at, <u32>(entries4 >> 32)) : 0;
+  const d = ways4 > 2 ? compare(at, <u32>(entries4 >> 48)) : 0;
+  const e = ways8 > 0 ? compare(at, <u32>entries8) : 0;
+  const f = ways8 > 1 ? compare(at, <u32>(entries8 >> 16)) : 0;
+  const g = ways8 > 2 ? compare(at, <u32>(entries8 >> 32)) : 0;
+  const h = ways8 > 2 ? compare(at, <u32>(entries8 >> 48)) : 0;
   let best = max(max(max(a, b), max(c, d)), max(max(e, f), max(g, h)));
   if (lengthOf(best) < SHORTEST) return 0;
   if (lengthOf(best) >= 16) {
     best = max(max(longer(at, a), longer(at, b)), max(longer(at, c), longer(at, d)));
     best = max(best, max(max(longer(at, e), longer(at, f)), max(longer(at, g), longer(at, h))));
   }
-  return cutAtEnd(best, at, SHORTEST);
+  // Every candidate is within the window, but at the start of a stream there may be no data yet.
+  return distanceOf(best) > reachAt(at) ? 0 : cutAtEnd(best, at, SHORTEST);
 }
 
 @inline
 function slot4(ways: u32, at: usize): usize {
-  const hash = (load<u32>(at) * <u32>0x9e3779b1) >> (32 - HASH_BITS);
+  const hash = (load<u32>(at) * <u32>0x9e3779b1) >> (32 - hashBits(ways));
   return HASH + ((<usize>hash) << (ways == 4 ? 3 : ways));
 }
 
 @inline
 function slot8(ways: u32, at: usize): usize {
-  const hash = (load<u64>(at) * <u64>0x9e3779b97f4a7c15) >> (64 - HASH_BITS);
+  const hash = (load<u64>(at) * <u64>0x9e3779b97f4a7c15) >> (64 - hashBits(ways));
   return LONG_HASH + ((<usize>hash) << (ways == 4 ? 3 : ways));
 }
 
@@ -78,11 +83,11 @@ function push(ways: u32, bucket: usize, at: usize): u64 {
 
 /** First 16 bytes at a position against those at a candidate, without a branch. */
 @inline
-function compare(at: usize, entry: u32, reach: u32): u32 {
-  const less1 = (<u32>at - entry - 1) & 0xffff;
+function compare(at: usize, entry: u32): u32 {
+  const less1 = (<u32>at - 1 - entry) & (WINDOW - 1);
   const there = at - 1 - <usize>less1;
   const equal = i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(there)));
-  return select<u32>((ctz<u32>(~equal) << 16) | (0xffff - less1), 0, less1 < reach);
+  return (ctz<u32>(~equal) << 16) | (0xffff ^ less1);
 }
 
 /** A candidate that agrees in 16 bytes, compared to its end; any other as it is. */

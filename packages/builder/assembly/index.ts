@@ -2,7 +2,7 @@ import { out, startBits, writeBits, bitCount } from "./bits";
 import { addPiece, fillFixedCodes, finishBlocks, startBlocks } from "./block";
 import { fillExtraBits } from "./estimate";
 import { parseLevel, startLevel } from "./levels";
-import { CHUNK, CHUNK_SIZE, OUTPUT, PADDING } from "./memory";
+import { CHUNK, CHUNK_SIZE, OUTPUT, PADDING, WINDOW } from "./memory";
 import { sequences } from "./sequences";
 import { fillLengthSymbols } from "./symbols";
 
@@ -21,6 +21,8 @@ fillFixedCodes();
 export function deflate(level: u32, dictionary: u32, size: u32, last: u32): u32 {
   const end = CHUNK + size;
   memory.fill(end, 0, PADDING);
+  // Read, never referred to: what an earlier chunk left must not decide anything.
+  memory.fill(CHUNK - WINDOW, 0, WINDOW - dictionary);
   startBits(OUTPUT);
   startBlocks(CHUNK);
   startLevel(level, CHUNK - dictionary, CHUNK, end);

@@ -6,10 +6,10 @@ export function startLevel(level: u32, windowStart: usize, chunkStart: usize, ch
   switch (level) {
     case 1: return startParse(1, 0, windowStart, chunkStart, chunkEnd);
     case 2: return startParse(1, 1, windowStart, chunkStart, chunkEnd);
-    case 3: return startParse(2, 1, windowStart, chunkStart, chunkEnd);
+    case 3: return startParse(1, 1, windowStart, chunkStart, chunkEnd);
     case 4: return startParse(1, 1, windowStart, chunkStart, chunkEnd);
-    case 5: return startParse(2, 1, windowStart, chunkStart, chunkEnd);
-    case 6: return startParse(2, 1, windowStart, chunkStart, chunkEnd);
+    case 5: return startParse(1, 1, windowStart, chunkStart, chunkEnd);
+    case 6: return startParse(1, 1, windowStart, chunkStart, chunkEnd);
     case 7: return startParse(4, 2, windowStart, chunkStart, chunkEnd);
     case 8: return startParse(0, 24, windowStart, chunkStart, chunkEnd);
     default: return startParse(0, 300, windowStart, chunkStart, chunkEnd);
@@ -40,19 +40,19 @@ function parse2(from: usize, pieceEnd: usize): usize {
 }
 
 function parse3(from: usize, pieceEnd: usize): usize {
-  return parse(2, 1, 16, 0, from, pieceEnd);
+  return parse(1, 1, 8, 1, from, pieceEnd);
 }
 
 function parse4(from: usize, pieceEnd: usize): usize {
-  return parse(1, 1, 16, 1, from, pieceEnd);
+  return parse(1, 1, 12, 1, from, pieceEnd);
 }
 
 function parse5(from: usize, pieceEnd: usize): usize {
-  return parse(2, 1, 12, 1, from, pieceEnd);
+  return parse(1, 1, 16, 1, from, pieceEnd);
 }
 
 function parse6(from: usize, pieceEnd: usize): usize {
-  return parse(2, 1, 16, 1, from, pieceEnd);
+  return parse(1, 1, 24, 1, from, pieceEnd);
 }
 
 function parse7(from: usize, pieceEnd: usize): usize {
