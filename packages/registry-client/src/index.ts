@@ -10,3 +10,14 @@ export {
   type StoredCredential,
   type StoreOptions,
 } from "./credentials/store.ts";
+export { RegistryClient, type RegistryClientOptions } from "./client.ts";
+export type {
+  Attempts,
+  RegistryHost,
+  RegistryRequest,
+  RegistryResponse,
+  RequestBody,
+  Scope,
+} from "./transport/registry-host.ts";
+export type { RetryPolicy } from "./transport/retry.ts";
+export type { Timeouts } from "./transport/wire.ts";

@@ -1,0 +1,70 @@
+import type { Keychain } from "./auth/credential.ts";
+import { defaultKeychain } from "./credentials/keychain.ts";
+import type { Endpoint, HostConfig } from "./hosts/host-config.ts";
+import { AddressGuard } from "./transport/address-guard.ts";
+import { HttpRegistryHost } from "./transport/host.ts";
+import type { RegistryHost } from "./transport/registry-host.ts";
+import type { RetryPolicy } from "./transport/retry.ts";
+import { type Timeouts, Wire } from "./transport/wire.ts";
+
+export interface RegistryClientOptions {
+  /** Default: the files and helpers of docker and podman, see `defaultKeychain`. */
+  readonly keychain?: Keychain;
+  readonly hostConfig: HostConfig;
+  /** Default: `lading`. */
+  readonly userAgent?: string;
+  readonly retries?: RetryPolicy;
+  readonly timeouts?: Timeouts;
+  /** Takes each warning that a registry sends, once. */
+  readonly onWarning?: (registry: string, text: string) => void;
+  /** Takes one line for each exchange, and more on credentials and retries; no secrets. */
+  readonly onTrace?: (line: string) => void;
+}
+
+/** Connections, credentials and configuration for any number of registries. Close it, or connections stay open for a while. */
+export class RegistryClient implements AsyncDisposable {
+  readonly #options: RegistryClientOptions;
+  readonly #keychain: Keychain;
+  readonly #wire: Wire;
+  readonly #hosts = new Map<string, RegistryHost>();
+
+  private constructor(options: RegistryClientOptions) {
+    const { keychain = defaultKeychain(), hostConfig, userAgent = "lading", timeouts, onTrace } = options;
+    this.#options = options;
+    this.#keychain = keychain;
+    this.#wire = new Wire({ hostConfig, userAgent, timeouts, onTrace });
+  }
+
+  static async open(options: RegistryClientOptions): Promise<RegistryClient> {
+    return new RegistryClient(options);
+  }
+
+  /** The host behind an endpoint: one for each, so that what was learned of it is kept. */
+  host(endpoint: Endpoint): RegistryHost {
+    const { registry, base, plainHttp, verifyTls } = endpoint;
+    const key = [registry, base.href, plainHttp, verifyTls].join(" ");
+    const known = this.#hosts.get(key);
+    if (known !== undefined) return known;
+    const { retries, onWarning, onTrace } = this.#options;
+    const host = new HttpRegistryHost({
+      endpoint,
+      wire: this.#wire,
+      guard: new AddressGuard(base),
+      keychain: this.#keychain,
+      retries,
+      onWarning: onWarning === undefined ? undefined : (text) => onWarning(registry, text),
+      onTrace,
+    });
+    this.#hosts.set(key, host);
+    return host;
+  }
+
+  /** Ends all connections, also those in use. */
+  close(): Promise<void> {
+    return this.#wire.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

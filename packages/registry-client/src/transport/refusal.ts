@@ -1,0 +1,134 @@
+import { STATUS_CODES } from "node:http";
+import { z } from "zod";
+import { RegistryError, type RegistryErrorCode, type RegistryMessage } from "../errors.ts";
+import { oneLine } from "./redact.ts";
+import { parseRetryAfter } from "./retry-after.ts";
+
+/** Statuses that may be gone with the next attempt. 499 and 522 are those of proxies: nginx, Cloudflare. */
+const transient = new Set([408, 425, 429, 499, 500, 502, 503, 504, 522]);
+
+const bodySchema = z.object({
+  errors: z.array(
+    z
+      .object({ code: z.unknown(), message: z.unknown(), detail: z.unknown().optional() })
+      .partial({ code: true, message: true }),
+  ),
+});
+
+/** An answer that is no success, read. */
+export interface Refusal {
+  /** `GET https://host/v2/…`, redacted. */
+  readonly what: string;
+  /** As names have it: `docker.io`. */
+  readonly registry: string;
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  /** The first 64 KiB of the body. */
+  readonly body: Uint8Array;
+  readonly now: number;
+  /** Whether credentials were sent. */
+  readonly authenticated: boolean;
+}
+
+/** The error that an answer means. */
+export function refusalError(refusal: Refusal): RegistryError {
+  const { what, status, header, now } = refusal;
+  const { messages, text } = readBody(refusal);
+  const codes = messages.map(({ code }) => code);
+  const code = errorCode(status, codes);
+  const said = text === "" ? "" : `: ${text}`;
+  const title = messages.length === 0 ? ` ${STATUS_CODES[status] ?? ""}`.trimEnd() : "";
+  const retryAfter = parseRetryAfter(header("retry-after"), now);
+  const help = hint(refusal, code, codes);
+  return new RegistryError(code, `${what}: ${status}${title}${said}${aside(refusal, code)}`, {
+    status,
+    messages,
+    transient: transient.has(status) || code === "RATE_LIMITED",
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(help === undefined ? {} : { hint: help }),
+  });
+}
+
+function errorCode(status: number, codes: readonly string[]): RegistryErrorCode {
+  if (status === 429 || codes.includes("TOOMANYREQUESTS")) return "RATE_LIMITED";
+  if (status === 401) return "UNAUTHORIZED";
+  if (status === 402 || status === 403 || codes.includes("DENIED")) return "DENIED";
+  if (status === 404 || status === 410) return "NOT_FOUND";
+  if (status === 405 || status === 501 || codes.includes("UNSUPPORTED")) return "UNSUPPORTED";
+  if (status >= 500 || transient.has(status)) return "UNAVAILABLE";
+  return status >= 400 ? "REFUSED" : "INVALID_RESPONSE";
+}
+
+function readBody({ body, header }: Refusal): { readonly messages: readonly RegistryMessage[]; readonly text: string } {
+  const text = new TextDecoder().decode(body);
+  const messages = readMessages(text);
+  if (messages.length > 0)
+    return {
+      messages,
+      text: messages
+        .map(({ code, message }) => oneLine(message === "" ? code : `${code}: ${message}`))
+        .join("; ")
+        .replace(/^/, ""),
+    };
+  const html = /html/i.test(header("content-type") ?? "") || /^\s*<(?:!doctype|html)/i.test(text);
+  if (!html) return { messages, text: oneLine(text, 200) };
+  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(text)?.[1] ?? "";
+  return { messages, text: title.trim() === "" ? "an HTML page" : `an HTML page, "${oneLine(title, 100)}"` };
+}
+
+function readMessages(text: string): readonly RegistryMessage[] {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  const parsed = bodySchema.safeParse(document);
+  if (!parsed.success) return [];
+  // Codes and messages are shown, so they are made harmless; some registries send numbers as codes.
+  return parsed.data.errors.slice(0, 10).map(({ code, message, detail }) => ({
+    code: oneLine(word(code) || "UNKNOWN", 60),
+    message: oneLine(word(message)),
+    ...(detail === undefined ? {} : { detail }),
+  }));
+}
+
+function word(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+}
+
+// Docker Hub answers 401 for a repository that does not exist, also to who is logged in.
+function aside({ status, registry, header }: Refusal, code: RegistryErrorCode): string {
+  if (code === "RATE_LIMITED") {
+    const limit = header("ratelimit-limit");
+    const remaining = header("ratelimit-remaining");
+    if (limit === undefined) return "";
+    return ` (limit ${oneLine(limit, 40)}${remaining === undefined ? "" : `, remaining ${oneLine(remaining, 40)}`})`;
+  }
+  return status === 401 && registry === "docker.io" ? " (no such repository, or no access to it)" : "";
+}
+
+function hint(
+  { registry, authenticated, header, body }: Refusal,
+  code: RegistryErrorCode,
+  codes: readonly string[],
+): string | undefined {
+  const login = `lading login ${registry}`;
+  switch (code) {
+    case "UNAUTHORIZED":
+      if (registry === "docker.io")
+        return `Check the name; a private repository needs "${login}" with a user who may read it`;
+      return authenticated ? `The credentials were not taken: use "${login}" with others` : `Use "${login}"`;
+    case "DENIED":
+      return authenticated ? undefined : `Nobody is logged in: use "${login}"`;
+    case "RATE_LIMITED": {
+      const reset = header("ratelimit-reset");
+      const when = reset === undefined ? "" : `; it is reset in ${oneLine(reset, 40)} s`;
+      return authenticated ? `Try again later${when}` : `Logged-in users may do more: "${login}"${when}`;
+    }
+    default:
+      return codes.length === 0 && /html/i.test(header("content-type") ?? "") && body.byteLength > 0
+        ? `Is ${registry} a registry?`
+        : undefined;
+  }
+}
