@@ -1,5 +1,5 @@
 import { cases, casesIn } from "@lading/testkit";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { parseChallenges } from "./challenge.ts";
@@ -23,7 +23,10 @@ test.runIf(cases !== undefined).each(casesIn("registry/challenges.json", challen
 );
 
 test("parseChallenges() reads several challenges of one header and of several", () => {
-  const headers = ['Basic realm="a, b", charset=UTF-8 , Bearer realm="https://auth.test/token",service="x"', "Negotiate"];
+  const headers = [
+    'Basic realm="a, b", charset=UTF-8 , Bearer realm="https://auth.test/token",service="x"',
+    "Negotiate",
+  ];
   expect(plain(headers)).toEqual([
     { scheme: "basic", params: { realm: "a, b", charset: "UTF-8" } },
     { scheme: "bearer", params: { realm: "https://auth.test/token", service: "x" } },

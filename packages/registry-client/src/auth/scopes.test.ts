@@ -1,5 +1,5 @@
 import { cases, casesIn } from "@lading/testkit";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import {

@@ -13,7 +13,9 @@ export function formatScope(repository: string, actions: readonly string[]): str
 
 /** The scopes of a request as texts, one for each repository, in the order of the request. */
 export function formatScopes(scopes: readonly Scope[]): readonly string[] {
-  const texts = scopes.flatMap(({ repository, actions }) => formatScope(repository, withWhatDeleteNeeds(actions)) ?? []);
+  const texts = scopes.flatMap(
+    ({ repository, actions }) => formatScope(repository, withWhatDeleteNeeds(actions)) ?? [],
+  );
   return mergeScopes(texts);
 }
 
