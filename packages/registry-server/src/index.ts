@@ -1,1 +1,3 @@
-export type { Intercept, RegistryServer, ServedRequest, ServeOptions } from "./serve.ts";
+export type { ServedContent } from "./backing.ts";
+export type { Operation, ServedRequest } from "./route.ts";
+export { type Access, type Intercept, type RegistryServer, serve, type ServeOptions } from "./serve.ts";
