@@ -1,6 +1,10 @@
+import { parseReference, type Reference } from "@lading/oci";
 import type { Keychain } from "./auth/credential.ts";
 import { defaultKeychain } from "./credentials/keychain.ts";
 import type { Endpoint, HostConfig } from "./hosts/host-config.ts";
+import { isLoopbackHost } from "./hosts/loopback.ts";
+import { Repository } from "./repository.ts";
+import type { RemoteRepository } from "./repository/remote.ts";
 import { AddressGuard } from "./transport/address-guard.ts";
 import { HttpRegistryHost } from "./transport/host.ts";
 import type { RegistryHost } from "./transport/registry-host.ts";
@@ -10,7 +14,8 @@ import { type Timeouts, Wire } from "./transport/wire.ts";
 export interface RegistryClientOptions {
   /** Default: the files and helpers of docker and podman, see `defaultKeychain`. */
   readonly keychain?: Keychain;
-  readonly hostConfig: HostConfig;
+  /** Default: registries.conf, certs.d and the proxy variables of the environment. */
+  readonly hostConfig?: HostConfig;
   /** Default: `lading`. */
   readonly userAgent?: string;
   readonly retries?: RetryPolicy;
@@ -24,19 +29,21 @@ export interface RegistryClientOptions {
 /** Connections, credentials and configuration for any number of registries. Close it, or connections stay open for a while. */
 export class RegistryClient implements AsyncDisposable {
   readonly #options: RegistryClientOptions;
+  readonly #hostConfig: HostConfig;
   readonly #keychain: Keychain;
   readonly #wire: Wire;
   readonly #hosts = new Map<string, RegistryHost>();
 
-  private constructor(options: RegistryClientOptions) {
-    const { keychain = defaultKeychain(), hostConfig, userAgent = "lading", timeouts, onTrace } = options;
+  private constructor(options: RegistryClientOptions, hostConfig: HostConfig) {
+    const { keychain = defaultKeychain(), userAgent = "lading", timeouts, onTrace } = options;
     this.#options = options;
+    this.#hostConfig = hostConfig;
     this.#keychain = keychain;
     this.#wire = new Wire({ hostConfig, userAgent, timeouts, onTrace });
   }
 
-  static async open(options: RegistryClientOptions): Promise<RegistryClient> {
-    return new RegistryClient(options);
+  static async open(options: RegistryClientOptions = {}): Promise<RegistryClient> {
+    return new RegistryClient(options, options.hostConfig ?? provisional);
   }
 
   /** The host behind an endpoint: one for each, so that what was learned of it is kept. */
@@ -59,6 +66,17 @@ export class RegistryClient implements AsyncDisposable {
     return host;
   }
 
+  /** A repository by name (`ghcr.io/acme/app`) or reference, whose tag and digest do not matter here. Throws SyntaxError, or RegistryError CONFIG. */
+  repository(name: string | Reference): Repository {
+    const reference = typeof name === "string" ? parseReference(name) : name;
+    const { primary, mirrors } = this.#hostConfig.route(reference);
+    const remote = (endpoint: Endpoint): RemoteRepository => ({
+      host: this.host(endpoint),
+      repository: endpoint.repository,
+    });
+    return new Repository({ name: reference, primary: remote(primary), mirrors: mirrors.map(remote) });
+  }
+
   /** Ends all connections, also those in use. */
   close(): Promise<void> {
     return this.#wire.close();
@@ -68,3 +86,14 @@ export class RegistryClient implements AsyncDisposable {
     return this.close();
   }
 }
+
+const provisional: HostConfig = {
+  route({ registry, repository }) {
+    const host = registry === "docker.io" ? "registry-1.docker.io" : registry;
+    const base = new URL(`https://${host}/`);
+    const plainHttp = isLoopbackHost(base.hostname) ? "fallback" : "never";
+    return { mirrors: [], primary: { registry, base, repository, plainHttp, verifyTls: true } };
+  },
+  tls: () => Promise.resolve({}),
+  proxyFor: () => undefined,
+};
