@@ -36,7 +36,7 @@ interface Link {
 }
 
 // A registry may leave out the quotes of rel (olareg), and other links may have no brackets.
-const linkPattern = /[ \t,]*(?:<([^<>]*)>|([^<>;,"\s]+))/y;
+const linkPattern = /[ \t,]*(?:<([^<>]*)>|([^<>;,"\\\s]+))/y;
 const parameterPattern =
   /[ \t]*;[ \t]*(?:([!#$&+\-.^_`|~0-9A-Za-z]+\*?)[ \t]*(?:=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"\\]*)))?)?/y;
 const separatorPattern = /[ \t]*(?:,|$)/y;
