@@ -98,22 +98,30 @@ export function detectMediaType(bytes: Uint8Array): string | undefined {
   return isObject(value["config"]) ? mediaTypes.ociManifest : undefined;
 }
 
-const strings = z.array(z.string());
-const stringMap = z.record(z.string(), z.string());
-const objectMap = z.record(z.string(), z.looseObject({}));
+// Of the schemas that recur there is one each: to make one costs more than to check a document by it.
+const text = z.string();
+const maybeText = text.exactOptional();
+const maybeNumber = z.number().exactOptional();
+const maybeInteger = z.int().exactOptional();
+const maybeFlag = z.boolean().exactOptional();
+const strings = z.array(text);
+const maybeStrings = strings.exactOptional();
+const maybeMap = z.record(text, text).exactOptional();
+const maybeKeys = z.record(text, z.looseObject({})).exactOptional();
 
 const platformSchema = z.looseObject({
-  os: z.string(),
-  architecture: z.string(),
-  variant: z.string().exactOptional(),
-  "os.version": z.string().exactOptional(),
-  "os.features": strings.exactOptional(),
+  os: text,
+  architecture: text,
+  variant: maybeText,
+  "os.version": maybeText,
+  "os.features": maybeStrings,
 });
 
 // RFC 6838 §4.2, as the image-spec's JSON schema has it.
 const mediaTypeSchema = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/, "not a media type");
+const maybeMediaType = mediaTypeSchema.exactOptional();
 
 const digestSchema = z.custom<Descriptor["digest"]>(
   (value) => typeof value === "string" && isDigest(value),
@@ -125,18 +133,18 @@ const descriptorSchema: z.ZodType<Descriptor> = z.looseObject({
   digest: digestSchema,
   size: z.int().nonnegative(),
   platform: platformSchema.exactOptional(),
-  artifactType: mediaTypeSchema.exactOptional(),
-  annotations: stringMap.exactOptional(),
+  artifactType: maybeMediaType,
+  annotations: maybeMap,
   urls: z.array(z.string().regex(/^[A-Za-z][A-Za-z0-9+.-]*:\S*$/, "not a URL")).exactOptional(),
-  data: z.string().exactOptional(),
+  data: maybeText,
 });
 
 const common = {
   schemaVersion: z.literal(2),
-  mediaType: mediaTypeSchema.exactOptional(),
-  artifactType: mediaTypeSchema.exactOptional(),
+  mediaType: maybeMediaType,
+  artifactType: maybeMediaType,
   subject: descriptorSchema.exactOptional(),
-  annotations: stringMap.exactOptional(),
+  annotations: maybeMap,
 };
 
 const manifestSchema: z.ZodType<Manifest> = z.looseObject({
@@ -148,44 +156,44 @@ const manifestSchema: z.ZodType<Manifest> = z.looseObject({
 const indexSchema: z.ZodType<Index> = z.looseObject({ ...common, manifests: z.array(descriptorSchema) });
 
 const containerSchema = z.looseObject({
-  User: z.string().exactOptional(),
-  ExposedPorts: objectMap.exactOptional(),
-  Env: strings.exactOptional(),
-  Entrypoint: strings.exactOptional(),
-  Cmd: strings.exactOptional(),
-  Volumes: objectMap.exactOptional(),
-  WorkingDir: z.string().exactOptional(),
-  Labels: stringMap.exactOptional(),
-  StopSignal: z.string().exactOptional(),
-  ArgsEscaped: z.boolean().exactOptional(),
+  User: maybeText,
+  ExposedPorts: maybeKeys,
+  Env: maybeStrings,
+  Entrypoint: maybeStrings,
+  Cmd: maybeStrings,
+  Volumes: maybeKeys,
+  WorkingDir: maybeText,
+  Labels: maybeMap,
+  StopSignal: maybeText,
+  ArgsEscaped: maybeFlag,
   Healthcheck: z
     .looseObject({
-      Test: strings.exactOptional(),
-      Interval: z.number().exactOptional(),
-      Timeout: z.number().exactOptional(),
-      StartPeriod: z.number().exactOptional(),
-      StartInterval: z.number().exactOptional(),
-      Retries: z.int().exactOptional(),
+      Test: maybeStrings,
+      Interval: maybeNumber,
+      Timeout: maybeNumber,
+      StartPeriod: maybeNumber,
+      StartInterval: maybeNumber,
+      Retries: maybeInteger,
     })
     .exactOptional(),
-  OnBuild: strings.exactOptional(),
-  Shell: strings.exactOptional(),
-  StopTimeout: z.int().exactOptional(),
+  OnBuild: maybeStrings,
+  Shell: maybeStrings,
+  StopTimeout: maybeInteger,
 });
 
 const configSchema: z.ZodType<ImageConfig> = platformSchema.extend({
-  created: z.string().exactOptional(),
-  author: z.string().exactOptional(),
+  created: maybeText,
+  author: maybeText,
   config: containerSchema.exactOptional(),
   rootfs: z.looseObject({ type: z.literal("layers"), diff_ids: z.array(digestSchema) }),
   history: z
     .array(
       z.looseObject({
-        created: z.string().exactOptional(),
-        author: z.string().exactOptional(),
-        created_by: z.string().exactOptional(),
-        comment: z.string().exactOptional(),
-        empty_layer: z.boolean().exactOptional(),
+        created: maybeText,
+        author: maybeText,
+        created_by: maybeText,
+        comment: maybeText,
+        empty_layer: maybeFlag,
       }),
     )
     .exactOptional(),
@@ -197,7 +205,7 @@ interface LayoutMarker {
 const layoutSchema: z.ZodType<LayoutMarker> = z.looseObject({ imageLayoutVersion: z.literal("1.0.0") });
 
 const dockerArchiveSchema: z.ZodType<readonly DockerArchiveEntry[]> = z.array(
-  z.looseObject({ Config: z.string(), RepoTags: strings.exactOptional(), Layers: strings }),
+  z.looseObject({ Config: text, RepoTags: maybeStrings, Layers: strings }),
 );
 
 // A parser compiled for a schema takes longer to make than the few documents of a run to check.
