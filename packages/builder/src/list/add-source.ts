@@ -129,9 +129,9 @@ async function addFolder(
   const leftOut = await walk(
     { disk, path: prefix },
     filters,
-    (inner, name, found) => {
+    (inner, name, path, found) => {
       if (count++ === 0) addTop();
-      addFound(disk + inner, prefix + inner, image + inner, name, found, options);
+      addFound(path, prefix + inner, image + inner, name, found, options);
     },
     options.signal,
   );

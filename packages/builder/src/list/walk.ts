@@ -21,8 +21,8 @@ export interface Root {
   readonly path: string;
 }
 
-/** Called for each thing found, a folder before what is in it. `inner` is its path below the folder walked, `name` the end of it. */
-export type Visit = (inner: string, name: string, stat: Stats) => void;
+/** Called for each thing found, a folder before what is in it. `inner` is its path below the folder walked, `name` the end of it, `disk` the whole. */
+export type Visit = (inner: string, name: string, disk: string, stat: Stats) => void;
 
 /**
  * Goes through a folder, the filters applied, symlinks never followed. The order is that of the paths' bytes, as far
@@ -85,18 +85,19 @@ async function walkFolder(walker: Walker, folder: Folder): Promise<void> {
       if (!mayReturn(folder.filters, inner, name)) continue;
     }
 
-    const stat = statChild(plain && name.isWellFormed() ? prefix + name : diskPath(prefix + name), root.path + inner);
+    const disk = prefix + name;
+    const stat = statChild(plain && name.isWellFormed() ? disk : diskPath(disk), root.path + inner);
     if (stat.isDirectory()) {
       const filters = folder.filters.map((filter) => ({
         ...filter,
         scope: filter.scope.enter(filter.prefix + inner, name),
       }));
       const child: Folder = { inner: `${inner}/`, filters, hidden: out ? { parent: folder, stat } : undefined };
-      if (!out) show(walker, folder, inner, name, stat);
+      if (!out) show(walker, folder, inner, name, disk, stat);
       waiting.push({ name, folder: child });
     } else if (!out) {
       if (!stat.isFile() && !stat.isSymbolicLink()) throw special(root.path + inner, stat);
-      show(walker, folder, inner, name, stat);
+      show(walker, folder, inner, name, disk, stat);
     }
   }
   for (let last = waiting.pop(); last !== undefined; last = waiting.pop()) await walkFolder(walker, last.folder);
@@ -136,13 +137,14 @@ function mayReturn(filters: readonly ScopedFilter[], inner: string, name: string
 }
 
 /** Reports something, and first the folders it lies in that are shown only for its sake. */
-function show(walker: Walker, folder: Folder, inner: string, name: string, stat: Stats): void {
+function show(walker: Walker, folder: Folder, inner: string, name: string, disk: string, stat: Stats): void {
   const { hidden } = folder;
   if (hidden !== undefined) {
     folder.hidden = undefined;
-    show(walker, hidden.parent, folder.inner.slice(0, -1), "", hidden.stat);
+    const path = folder.inner.slice(0, -1);
+    show(walker, hidden.parent, path, "", walker.root.disk + path, hidden.stat);
   }
-  walker.visit(inner, name, stat);
+  walker.visit(inner, name, disk, stat);
 }
 
 /** Why a layer cannot hold it: only files, folders and symlinks have a meaning on another machine. */
