@@ -77,6 +77,11 @@ export class RegistryClient implements AsyncDisposable {
     return new Repository({ name: reference, primary: remote(primary), mirrors: mirrors.map(remote) });
   }
 
+  /** The registry itself, not a mirror, that a reference is in. Throws RegistryError CONFIG. */
+  primary(reference: Reference): RegistryHost {
+    return this.host(this.#hostConfig.route(reference).primary);
+  }
+
   /** Ends all connections, also those in use. */
   close(): Promise<void> {
     return this.#wire.close();

@@ -97,19 +97,21 @@ export class HttpRegistryHost implements RegistryHost {
     await this.#settle(signal);
     const url = new URL(request.url, this.#base);
     const repository = scopes[0]?.repository ?? "";
+    // Given by the caller it is bound to the registry like one of ours.
+    const { authorization: given, ...headers } = request.headers ?? {};
     for (let challenges = 0; ; challenges += 1) {
       const sent =
         url.origin === this.#base.origin ? await this.#authorizer.header(repository, scopes, { signal }) : undefined;
       await this.#pace.ready({ signal });
       const response = await this.#follow(url, {
         ...request,
-        headers: request.headers ?? {},
-        authorization: (target) => (target.origin === this.#base.origin ? sent : undefined),
+        headers,
+        authorization: (target) => (target.origin === this.#base.origin ? (sent ?? given) : undefined),
       });
       this.#warn(response);
       const own = response.url.origin === this.#base.origin;
       if (own && challenges < maxChallenges && (response.status === 401 || response.status === 403)) {
-        const error = await this.#refusal(request.method, response, sent !== undefined);
+        const error = await this.#refusal(request.method, response, sent);
         if (response.status === 401 || tokenExpired(error)) {
           const asked = await this.#challenges(response, signal);
           if (await this.#authorizer.challenged(asked, repository, scopes, sent, { signal })) continue;
@@ -117,7 +119,7 @@ export class HttpRegistryHost implements RegistryHost {
         throw error;
       }
       if ((response.status >= 200 && response.status < 300) || allow.includes(response.status)) return response;
-      throw await this.#refusal(request.method, response, own && sent !== undefined);
+      throw await this.#refusal(request.method, response, own ? sent : undefined);
     }
   }
 
@@ -161,7 +163,7 @@ export class HttpRegistryHost implements RegistryHost {
     return root.headerLines("www-authenticate");
   }
 
-  async #refusal(method: string, response: HttpResponse, authenticated: boolean): Promise<RegistryError> {
+  async #refusal(method: string, response: HttpResponse, sent: string | undefined): Promise<RegistryError> {
     const { bytes } = await response.readStart(textLimit);
     return refusalError({
       what: `${method} ${redactUrl(response.url)}`,
@@ -170,7 +172,8 @@ export class HttpRegistryHost implements RegistryHost {
       header: (name) => response.header(name),
       body: bytes,
       now: this.#pace.now(),
-      authenticated,
+      authenticated: sent !== undefined,
+      help: sent === undefined ? undefined : `Tried with …`,
     });
   }
 
