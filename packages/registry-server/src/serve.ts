@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from "node:https";
 import { once } from "node:events";
 import { basename } from "node:path";
 import { LayoutStore, parseReference } from "@lading/oci";
+import { type Auth, authorize } from "./auth.ts";
 import { backingOf, type ServedContent } from "./backing.ts";
 import { deleteBlob, sendBlob } from "./blobs.ts";
 import { Catalog } from "./catalog.ts";
@@ -11,6 +12,8 @@ import { sendCatalog, sendReferrers, sendTags } from "./lists.ts";
 import { deleteManifest, putManifest, sendManifest } from "./manifests.ts";
 import { Problem, problemOf, sendJson, sendProblem } from "./problem.ts";
 import { type Operation, type Route, routeOf, type ServedRequest } from "./route.ts";
+import { newTokenKey } from "./token.ts";
+import { sendToken } from "./token-endpoint.ts";
 import { cancelUpload, patchUpload, putUpload, sendUploadStatus, startUpload } from "./upload-requests.ts";
 import { Uploads } from "./uploads.ts";
 
@@ -42,6 +45,8 @@ export interface ServeOptions {
   readonly name?: string;
   /** Certificate and key as PEM: then it speaks HTTPS only. */
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
+  /** Whom to let in. Default: everybody. */
+  readonly auth?: Auth;
   /** The least bytes of an upload's chunk, told as OCI-Chunk-Min-Length. Default: none. */
   readonly minimalChunk?: number;
   readonly intercept?: Intercept;
@@ -62,13 +67,14 @@ export interface RegistryServer extends AsyncDisposable {
  * none, TypeError when an archive is to be written, and what the system says of the address.
  */
 export async function serve(content: ServedContent, options: ServeOptions = {}): Promise<RegistryServer> {
-  const { host = "127.0.0.1", port = 0, writable = false, tls, minimalChunk, intercept, onAccess } = options;
+  const { host = "127.0.0.1", port = 0, writable = false, tls, auth, minimalChunk, intercept, onAccess } = options;
   const backing = backingOf(content);
   if (writable && backing.store === undefined) throw new TypeError("Cannot write to an archive: serve it read-only");
   const { registry, repository } = parseReference(options.name ?? defaultName(content));
   const catalog = new Catalog(backing, { registry, repository });
   const uploads = writable && backing.store !== undefined ? new Uploads(backing.store) : undefined;
 
+  const key = newTokenKey();
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const begun = performance.now();
     const gone = new AbortController();
@@ -78,17 +84,13 @@ export async function serve(content: ServedContent, options: ServeOptions = {}):
     try {
       const asked = (route = routeOf(request));
       response.setHeader("docker-distribution-api-version", "registry/2.0");
-      const exchange: Exchange = {
-        route,
-        request,
-        response,
-        catalog,
-        uploads,
-        minimalChunk,
-        mayPull: () => true,
-        signal: gone.signal,
+      const next = async (): Promise<void> => {
+        const realm = `${tls === undefined ? "http" : "https"}://${hostOf(request)}/token`;
+        const mayPull = auth === undefined ? () => true : await authorize(asked, auth, key, realm);
+        if (asked.operation === "token" && auth?.type === "token")
+          return await sendToken({ route: asked, request, response }, auth, key);
+        await handle({ route: asked, request, response, catalog, uploads, minimalChunk, mayPull, signal: gone.signal });
       };
-      const next = async (): Promise<void> => await handle(exchange);
       await (intercept === undefined ? next() : intercept(asked, { request, response }, next));
     } catch (error) {
       const problem = problemOf(error);
@@ -158,6 +160,12 @@ async function handle(exchange: Exchange): Promise<void> {
 
 async function sendPing({ response }: Exchange): Promise<void> {
   sendJson(response, 200, {});
+}
+
+// Behind 0.0.0.0 only the client knows under which name it came.
+function hostOf({ headers, socket }: IncomingMessage): string {
+  const { host = "" } = headers;
+  return /^[A-Za-z0-9.:[\]-]+$/.test(host) ? host : `${socket.localAddress}:${socket.localPort}`;
 }
 
 function defaultName(content: ServedContent): string {
