@@ -8,7 +8,8 @@ import { RegistryError } from "../errors.ts";
  */
 export function nextPage(header: string | undefined, page: URL): URL | undefined {
   if (header === undefined || header.trim() === "") return undefined;
-  const links = parseLinks(header);
+  // A folded line counts as one.
+  const links = parseLinks(header.replaceAll(/\s+/g, " "));
   const malformed = (): RegistryError =>
     new RegistryError("INVALID_RESPONSE", `Cannot follow the list at ${page.host}: malformed Link ${quote(header)}`);
   if (links === undefined) throw malformed();
