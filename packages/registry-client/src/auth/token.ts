@@ -1,6 +1,7 @@
 import type { Options } from "@lading/oci";
 import { z } from "zod";
 import { RegistryError, type RegistryMessage } from "../errors.ts";
+import { parseRetryAfter } from "../transport/retry-after.ts";
 import type { Credential, FoundCredential } from "./credential.ts";
 import { deleteAsWildcard } from "./scopes.ts";
 
@@ -166,7 +167,7 @@ function refused(request: TokenRequest, response: TokenResponse): RegistryError 
   const said = messages.map(({ code, message }) => [code, message].filter((part) => part !== "").join(": "));
   const message = `${attempt(request)}: ${[`HTTP ${status}`, ...said.slice(0, 3)].join(", ")}`;
   if (status === 429 || status === 408 || status === 425 || status >= 500) {
-    const retryAfter = readRetryAfter(response);
+    const retryAfter = parseRetryAfter(response.header("retry-after"), Date.now());
     return new RegistryError(status === 429 ? "RATE_LIMITED" : "UNAVAILABLE", message, {
       status,
       messages,
@@ -182,14 +183,6 @@ function refused(request: TokenRequest, response: TokenResponse): RegistryError 
     return new RegistryError(status === 403 ? "DENIED" : "UNAUTHORIZED", message, { status, messages, hint });
   }
   return new RegistryError(status === 404 ? "INVALID_RESPONSE" : "REFUSED", message, { status, messages });
-}
-
-/** Milliseconds. */
-function readRetryAfter(response: TokenResponse): number | undefined {
-  const text = response.header("retry-after")?.trim() ?? "";
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }
 
 const errorDocument = z.object({

@@ -19,6 +19,8 @@ export interface Route {
   /** To be read from first, in this order; never written to, never given the primary's credentials. */
   readonly mirrors: readonly Endpoint[];
   readonly primary: Endpoint;
+  /** Where it is written to, when that is not the primary: registries.conf moves what is read, not what is written. */
+  readonly writeTo?: Endpoint;
 }
 
 /** PEM texts. */
