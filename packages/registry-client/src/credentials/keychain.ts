@@ -11,6 +11,8 @@ export interface KeychainOptions extends AuthPlaces {
   readonly given?: { readonly registry: string; readonly credential: Credential; readonly from?: string };
   /** `credential-helpers` of registries.conf, first to last; "containers-auth.json" stands for the files. Default: that alone. */
   readonly credentialHelpers?: readonly string[];
+  /** Whether the file of `authFile` or REGISTRY_AUTH_FILE may be missing, because it is about to be made. Default: false. */
+  readonly mayBeMissing?: boolean;
   /** Told where credentials were looked for and found, without secrets. */
   readonly onTrace?: (line: string) => void;
   /** Told what is passed over although the user set it. */
@@ -28,12 +30,12 @@ export const authFileHelper = "containers-auth.json";
  * it is needed, and each file once.
  */
 export function defaultKeychain(options: KeychainOptions = {}): Keychain {
-  const { given, credentialHelpers = [authFileHelper], onTrace, env = process.env } = options;
+  const { given, credentialHelpers = [authFileHelper], onTrace, env = process.env, mayBeMissing = false } = options;
   const answers = new HelperAnswers(env);
   const paths = authPaths(options);
   const files = new Map<string, Promise<AuthFile | undefined>>();
   const read = async (path: AuthPath): Promise<AuthFile | undefined> => {
-    const reading = files.get(path.path) ?? readNamed(path);
+    const reading = files.get(path.path) ?? readNamed(path, mayBeMissing);
     files.set(path.path, reading);
     return await reading;
   };
@@ -86,9 +88,9 @@ export function defaultKeychain(options: KeychainOptions = {}): Keychain {
   };
 }
 
-async function readNamed({ path, kind, named }: AuthPath): Promise<AuthFile | undefined> {
+async function readNamed({ path, kind, named }: AuthPath, mayBeMissing: boolean): Promise<AuthFile | undefined> {
   const file = await readAuthFile(path, { legacy: kind === "legacy" });
-  if (file === undefined && named !== undefined)
+  if (file === undefined && named !== undefined && !mayBeMissing)
     throw new RegistryError("CREDENTIALS", `Cannot read credentials from "${path}" of ${named}: there is no such file`);
   return file;
 }
