@@ -111,7 +111,7 @@ export class HttpRegistryHost implements RegistryHost {
       this.#warn(response);
       const own = response.url.origin === this.#base.origin;
       if (own && challenges < maxChallenges && (response.status === 401 || response.status === 403)) {
-        const error = await this.#refusal(request.method, response, sent);
+        const error = await this.#refusal(request, response, sent);
         if (response.status === 401 || tokenExpired(error)) {
           const asked = await this.#challenges(response, signal);
           if (await this.#authorizer.challenged(asked, repository, scopes, sent, { signal })) continue;
@@ -119,7 +119,7 @@ export class HttpRegistryHost implements RegistryHost {
         throw error;
       }
       if ((response.status >= 200 && response.status < 300) || allow.includes(response.status)) return response;
-      throw await this.#refusal(request.method, response, own ? sent : undefined);
+      throw await this.#refusal(request, response, own ? sent : undefined);
     }
   }
 
@@ -163,7 +163,11 @@ export class HttpRegistryHost implements RegistryHost {
     return root.headerLines("www-authenticate");
   }
 
-  async #refusal(method: string, response: HttpResponse, sent: string | undefined): Promise<RegistryError> {
+  async #refusal(
+    { method, scopes }: RegistryRequest,
+    response: HttpResponse,
+    sent: string | undefined,
+  ): Promise<RegistryError> {
     const { bytes } = await response.readStart(textLimit);
     return refusalError({
       what: `${method} ${redactUrl(response.url)}`,
@@ -173,7 +177,7 @@ export class HttpRegistryHost implements RegistryHost {
       body: bytes,
       now: this.#pace.now(),
       authenticated: sent !== undefined,
-      help: sent === undefined ? undefined : `Tried with …`,
+      help: sent === undefined ? undefined : this.#authorizer.refusal(scopes[0]?.repository ?? ""),
     });
   }
 

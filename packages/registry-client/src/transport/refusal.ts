@@ -28,6 +28,8 @@ export interface Refusal {
   readonly now: number;
   /** Whether credentials were sent. */
   readonly authenticated: boolean;
+  /** What is known of the credentials, for who is refused. */
+  readonly help: string | undefined;
 }
 
 /** The error that an answer means. */
@@ -36,11 +38,13 @@ export function refusalError(refusal: Refusal): RegistryError {
   const { messages, text } = readBody(refusal);
   const codes = messages.map(({ code }) => code);
   const code = errorCode(status, codes);
-  const said = text === "" ? "" : `: ${text}`;
-  const title = messages.length === 0 ? ` ${STATUS_CODES[status] ?? ""}`.trimEnd() : "";
+  const named = STATUS_CODES[status];
+  const title = named === undefined ? String(status) : `${status} ${named}`;
+  // The registry's own code says more than the name of the status.
+  const said = messages.length > 0 ? `${status} ${text}` : [title, text].filter((part) => part !== "").join(": ");
   const retryAfter = parseRetryAfter(header("retry-after"), now);
   const help = hint(refusal, code, codes);
-  return new RegistryError(code, `${what}: ${status}${title}${said}${aside(refusal, code)}`, {
+  return new RegistryError(code, `${what}: ${said}${aside(refusal, code)}`, {
     status,
     messages,
     transient: transient.has(status) || code === "RATE_LIMITED",
@@ -65,13 +69,9 @@ function readBody({ body, header }: Refusal): { readonly messages: readonly Regi
   if (messages.length > 0)
     return {
       messages,
-      text: messages
-        .map(({ code, message }) => oneLine(message === "" ? code : `${code}: ${message}`))
-        .join("; ")
-        .replace(/^/, ""),
+      text: oneLine(messages.map(({ code, message }) => (message === "" ? code : `${code}: ${message}`)).join("; ")),
     };
-  const html = /html/i.test(header("content-type") ?? "") || /^\s*<(?:!doctype|html)/i.test(text);
-  if (!html) return { messages, text: oneLine(text, 200) };
+  if (!isHtml(header("content-type"), body)) return { messages, text: oneLine(text, 200) };
   const title = /<title[^>]*>([^<]*)<\/title>/i.exec(text)?.[1] ?? "";
   return { messages, text: title.trim() === "" ? "an HTML page" : `an HTML page, "${oneLine(title, 100)}"` };
 }
@@ -108,27 +108,29 @@ function aside({ status, registry, header }: Refusal, code: RegistryErrorCode): 
   return status === 401 && registry === "docker.io" ? " (no such repository, or no access to it)" : "";
 }
 
-function hint(
-  { registry, authenticated, header, body }: Refusal,
-  code: RegistryErrorCode,
-  codes: readonly string[],
-): string | undefined {
+function hint(refusal: Refusal, code: RegistryErrorCode, codes: readonly string[]): string | undefined {
+  const { registry, authenticated, header, body, help } = refusal;
   const login = `lading login ${registry}`;
   switch (code) {
     case "UNAUTHORIZED":
       if (registry === "docker.io")
         return `Check the name; a private repository needs "${login}" with a user who may read it`;
-      return authenticated ? `The credentials were not taken: use "${login}" with others` : `Use "${login}"`;
+      return help ?? (authenticated ? `The credentials were not taken: use "${login}" with others` : `Use "${login}"`);
     case "DENIED":
-      return authenticated ? undefined : `Nobody is logged in: use "${login}"`;
+      return authenticated ? help : `Nobody is logged in: use "${login}"`;
     case "RATE_LIMITED": {
       const reset = header("ratelimit-reset");
       const when = reset === undefined ? "" : `; it is reset in ${oneLine(reset, 40)} s`;
       return authenticated ? `Try again later${when}` : `Logged-in users may do more: "${login}"${when}`;
     }
     default:
-      return codes.length === 0 && /html/i.test(header("content-type") ?? "") && body.byteLength > 0
-        ? `Is ${registry} a registry?`
-        : undefined;
+      return codes.length === 0 && isHtml(header("content-type"), body) ? `Is ${registry} a registry?` : undefined;
   }
+}
+
+function isHtml(contentType: string | undefined, body: Uint8Array): boolean {
+  if (body.byteLength === 0) return false;
+  return (
+    /html/i.test(contentType ?? "") || /^\s*<(?:!doctype|html)/i.test(Buffer.from(body.subarray(0, 100)).toString())
+  );
 }
