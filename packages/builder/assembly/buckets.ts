@@ -2,7 +2,7 @@ import { cutAtEnd, distanceOf, equalBytes, lengthOf, reachAt } from "./match";
 import { HASH, LONG_HASH, WINDOW } from "./memory";
 
 // The match finder of most levels: two tables of buckets, one by a hash of 4 bytes, one by a hash of 8. A bucket of
-// two or four positions is one u32 or u64, newest lowest, each position the low 16 bits of its address: one load
+// one, two or four positions is one word, newest lowest, each position the low 16 bits of its address: one load
 // yields the candidates, one store ages them, and none waits for another as in a chain. An entry that is too old
 // stands for the position within the window that has its low 15 bits: a candidate like any other, because each is
 // compared with the data.
