@@ -2,7 +2,7 @@ import { parseReference, type Reference } from "@lading/oci";
 import type { Keychain } from "./auth/credential.ts";
 import { defaultKeychain } from "./credentials/keychain.ts";
 import type { Endpoint, HostConfig } from "./hosts/host-config.ts";
-import { isLoopbackHost } from "./hosts/loopback.ts";
+import { loadHostConfig } from "./hosts/load-host-config.ts";
 import { Repository } from "./repository.ts";
 import type { RemoteRepository } from "./repository/remote.ts";
 import { AddressGuard } from "./transport/address-guard.ts";
@@ -43,7 +43,7 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   static async open(options: RegistryClientOptions = {}): Promise<RegistryClient> {
-    return new RegistryClient(options, options.hostConfig ?? provisional);
+    return new RegistryClient(options, options.hostConfig ?? (await loadHostConfig()));
   }
 
   /** The host behind an endpoint: one for each, so that what was learned of it is kept. */
@@ -91,14 +91,3 @@ export class RegistryClient implements AsyncDisposable {
     return this.close();
   }
 }
-
-const provisional: HostConfig = {
-  route({ registry, repository }) {
-    const host = registry === "docker.io" ? "registry-1.docker.io" : registry;
-    const base = new URL(`https://${host}/`);
-    const plainHttp = isLoopbackHost(base.hostname) ? "fallback" : "never";
-    return { mirrors: [], primary: { registry, base, repository, plainHttp, verifyTls: true } };
-  },
-  tls: () => Promise.resolve({}),
-  proxyFor: () => undefined,
-};

@@ -1,5 +1,6 @@
 import { createServer, request as httpRequest } from "node:http";
 import { connect } from "node:net";
+import type { Duplex } from "node:stream";
 import { expect, test } from "vitest";
 import { makeCertificate } from "./certificate.suite.ts";
 import { listen, openHost, password, plainConfig, startServer } from "./server.suite.ts";
@@ -7,6 +8,7 @@ import { listen, openHost, password, plainConfig, startServer } from "./server.s
 /** A proxy that tunnels and forwards, and wants a password when `authorization` is given. */
 async function startProxy(authorization?: string): Promise<AsyncDisposable & { url: URL; seen: string[] }> {
   const seen: string[] = [];
+  const tunnels: Duplex[] = [];
   const server = createServer((incoming, response) => {
     seen.push(`${incoming.method} ${incoming.url}`);
     const { "proxy-authorization": _, ...headers } = incoming.headers;
@@ -28,13 +30,17 @@ async function startProxy(authorization?: string): Promise<AsyncDisposable & { u
       socket.write("HTTP/1.1 200 OK\r\n\r\n");
       onward.pipe(socket).pipe(onward);
     });
-    for (const end of [onward, socket]) end.on("error", () => undefined);
+    for (const end of [onward, socket]) {
+      end.on("error", () => undefined);
+      tunnels.push(end);
+    }
   });
   const port = await listen(server);
   return {
     url: new URL(`http://127.0.0.1:${port}/`),
     seen,
     async [Symbol.asyncDispose]() {
+      for (const tunnel of tunnels) tunnel.destroy();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
