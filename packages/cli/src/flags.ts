@@ -37,6 +37,11 @@ export class Flags {
       .map((each) => (each === dash ? "-" : each));
   }
 
+  /** A switch; undefined when nobody touched it. */
+  switched(name: string): boolean | undefined {
+    return this.#values[name] === undefined ? undefined : this.on(name);
+  }
+
   on(name: string): boolean {
     const value = this.#values[name];
     return Array.isArray(value) ? value.at(-1) === true : value === true;

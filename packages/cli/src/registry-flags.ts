@@ -1,4 +1,4 @@
-import type { KeychainOptions, RegistryClient, RegistryClientOptions } from "@lading/registry-client";
+import type { KeychainOptions, LoadedHostConfig, RegistryClient, RegistryClientOptions } from "@lading/registry-client";
 import type { Options } from "yargs";
 import type { Flags } from "./flags.ts";
 import { printable } from "./progress/terminal.ts";
@@ -19,7 +19,7 @@ export const registryOptions: Readonly<Record<string, Options>> = {
   username: { alias: "u", type: "string", requiresArg: true, describe: "user at the registry" },
   "password-stdin": { type: "boolean", describe: "read the password of --username from stdin" },
   ...authFileOption,
-  "tls-verify": { type: "boolean", default: true, describe: "check certificates of registries; =false takes any" },
+  "tls-verify": { type: "boolean", describe: "check certificates of registries; =false takes any" },
   "cert-dir": { type: "string", requiresArg: true, describe: "folder with *.crt, *.cert and *.key for registries" },
   "plain-http": { type: "boolean", describe: "talk to registries without TLS" },
   "registries-conf": {
@@ -42,29 +42,51 @@ export interface ClientOptions {
  */
 export async function openClient(flags: Flags, options: ClientOptions = {}): Promise<RegistryClient> {
   const given = await givenCredential(flags, options.registry);
-  const settings = await clientSettings(flags);
+  const hostConfig = await hostConfigOf(flags);
   const { RegistryClient, defaultKeychain } = await import("@lading/registry-client");
   return await RegistryClient.open({
-    ...settings,
+    ...clientSettings(flags, hostConfig),
     ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
-    keychain: defaultKeychain({ ...keychainSettings(flags), ...(given === undefined ? {} : { given }) }),
+    keychain: defaultKeychain({ ...keychainSettings(flags, hostConfig), ...(given === undefined ? {} : { given }) }),
   });
 }
 
-/** What the flags say of registries, whoever asks them. */
-export async function clientSettings(flags: Flags): Promise<Omit<RegistryClientOptions, "keychain">> {
+/** What configuration and the flags say of hosts; with flags that a command does not have, configuration alone. */
+export async function hostConfigOf(flags: Flags): Promise<LoadedHostConfig> {
+  const { loadHostConfig } = await import("@lading/registry-client");
+  const verifyTls = flags.switched("tls-verify");
+  const certDir = flags.text("cert-dir");
+  const registriesConf = flags.text("registries-conf");
+  return await loadHostConfig({
+    ...(flags.on("plain-http") ? { plainHttp: true } : {}),
+    ...(verifyTls === undefined ? {} : { verifyTls }),
+    ...(certDir === undefined ? {} : { certDir }),
+    ...(registriesConf === undefined ? {} : { registriesConf }),
+  });
+}
+
+/** What the flags say of talking to registries, whoever asks. */
+export function clientSettings(
+  flags: Flags,
+  hostConfig: LoadedHostConfig,
+): Pick<RegistryClientOptions, "hostConfig" | "onTrace" | "onWarning"> {
   const onTrace = traceOf(flags);
-  return await Promise.resolve({
+  return {
+    hostConfig,
     onWarning: (registry, text) => warn(`${registry}: ${text}`),
     ...(onTrace === undefined ? {} : { onTrace }),
-  });
+  };
 }
 
-/** Where the flags have credentials looked for. */
-export function keychainSettings(flags: Flags): KeychainOptions {
+/** Where the flags and registries.conf have credentials looked for and kept. */
+export function keychainSettings(
+  flags: Flags,
+  { credentialHelpers }: LoadedHostConfig,
+): Omit<KeychainOptions, "given"> & { readonly credentialHelpers: readonly string[] } {
   const authFile = flags.text("authfile");
   const onTrace = traceOf(flags);
   return {
+    credentialHelpers,
     ...(authFile === undefined ? {} : { authFile }),
     onWarning: warn,
     ...(onTrace === undefined ? {} : { onTrace }),

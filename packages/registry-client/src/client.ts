@@ -77,9 +77,10 @@ export class RegistryClient implements AsyncDisposable {
     return new Repository({ name: reference, primary: remote(primary), mirrors: mirrors.map(remote) });
   }
 
-  /** The registry itself, not a mirror, that a reference is in. Throws RegistryError CONFIG. */
-  primary(reference: Reference): RegistryHost {
-    return this.host(this.#hostConfig.route(reference).primary);
+  /** The registry that a reference names: no mirror of it, nor where registries.conf moves what is read. Throws RegistryError CONFIG. */
+  named(reference: Reference): RegistryHost {
+    const { primary, writeTo = primary } = this.#hostConfig.route(reference);
+    return this.host(writeTo);
   }
 
   /** Ends all connections, also those in use. */

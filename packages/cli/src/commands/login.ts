@@ -1,7 +1,7 @@
 import type { Credential, FoundCredential } from "@lading/registry-client";
 import type { Flags } from "../flags.ts";
 import type { Command } from "../program.ts";
-import { clientSettings, keychainSettings, registryOptions, warn } from "../registry-flags.ts";
+import { clientSettings, hostConfigOf, keychainSettings, registryOptions, warn } from "../registry-flags.ts";
 import { ask, readSecret } from "../secret.ts";
 import { UsageError } from "../usage.ts";
 
@@ -29,8 +29,10 @@ export const command: Command = {
     const asked = flags.text("registry") ?? "docker.io";
     const key = registryArgument(asked, parseLoginKey);
     const shown = key.repository === "" ? key.registry : `${key.registry}/${key.repository}`;
+    const hosts = await hostConfigOf(flags);
+    const places = keychainSettings(flags, hosts);
     const known = async (): Promise<FoundCredential | undefined> =>
-      await defaultKeychain({ ...keychainSettings(flags), mayBeMissing: true }).find(key.registry, key.repository, {
+      await defaultKeychain({ ...places, mayBeMissing: true }).find(key.registry, key.repository, {
         signal,
       });
 
@@ -42,9 +44,9 @@ export const command: Command = {
     }
 
     const { credential, again } = await credentialOf(flags, known);
-    await checkCredential(key, credential, { ...(await clientSettings(flags)), signal });
+    await checkCredential(key, credential, { ...clientSettings(flags, hosts), signal });
     if (again !== undefined) return report(flags, shown, credential, again, "Existing credentials are valid");
-    const stored = await storeCredential(shown, credential, { ...keychainSettings(flags), signal });
+    const stored = await storeCredential(shown, credential, { ...places, signal });
     if (stored.plain && !flags.on("quiet"))
       warn(`the password is stored unencrypted in ${stored.where}; set a credential helper to avoid that`);
     // A helper may have to ask for leave to tell what it was just told.

@@ -1,5 +1,5 @@
 import type { Command } from "../program.ts";
-import { authFileOption, keychainSettings } from "../registry-flags.ts";
+import { authFileOption, hostConfigOf, keychainSettings } from "../registry-flags.ts";
 import { UsageError } from "../usage.ts";
 import { registryArgument } from "./login.ts";
 
@@ -15,7 +15,7 @@ export const command: Command = {
   run: async ({ flags, signal }) => {
     const { parseLoginKey, removeAllCredentials, removeCredential } = await import("@lading/registry-client");
     const asked = flags.text("registry");
-    const options = { ...keychainSettings(flags), signal };
+    const options = { ...keychainSettings(flags, await hostConfigOf(flags)), signal };
     if (flags.on("all") && asked !== undefined) throw new UsageError("Cannot use --all with a registry");
     const { registry, repository } = registryArgument(asked ?? "docker.io", parseLoginKey);
     const shown = repository === "" ? registry : `${registry}/${repository}`;

@@ -23,7 +23,7 @@ export async function checkCredential(
   };
   await using client = await RegistryClient.open({ ...rest, keychain });
   // The repository matters to a registries.conf that sends parts of a registry elsewhere.
-  const host = client.primary({ registry, repository: repository === "" ? "login" : repository });
+  const host = client.named({ registry, repository: repository === "" ? "login" : repository });
   const request = { method: "GET", url: "v2/", scopes: [], signal } as const;
   await (await host.send(request)).discard();
   if (wanted || credential.type !== "password") return;

@@ -86,15 +86,13 @@ async function storeInFile(
 
 // containers/image takes an entry for nothing when its "auth" has no colon, whatever else it has.
 function entryOf(credential: Credential): Readonly<Record<string, string>> {
-  const encode = (text: string): string => Buffer.from(text).toString("base64");
-  switch (credential.type) {
-    case "password":
-      return { auth: encode(`${credential.username}:${credential.password}`) };
-    case "identity":
-      return { auth: encode("<token>:"), identitytoken: credential.token };
-    case "bearer":
-      return { registrytoken: credential.token };
-  }
+  if (credential.type === "bearer") return { registrytoken: credential.token };
+  if (credential.type === "identity") return { auth: toBase64("<token>:"), identitytoken: credential.token };
+  return { auth: toBase64(`${credential.username}:${credential.password}`) };
+}
+
+function toBase64(text: string): string {
+  return Buffer.from(text).toString("base64");
 }
 
 /**
