@@ -39,6 +39,8 @@ export interface RepositoryOptions {
   readonly primary: RemoteRepository;
   /** Read from first, in this order; never written to. */
   readonly mirrors?: readonly RemoteRepository[];
+  /** Read from in place of the primary, where configuration has moved it. */
+  readonly location?: RemoteRepository;
 }
 
 export interface DeleteOptions extends Options {
@@ -54,16 +56,18 @@ export interface DeleteOptions extends Options {
 export class Repository implements ReferrerSource, Sink, AsyncDisposable {
   readonly name: Reference;
   readonly #primary: RemoteRepository;
+  readonly #location: RemoteRepository;
   readonly #readable: readonly RemoteRepository[];
   readonly #documents = new DocumentCache();
   readonly #uploads = new SharedWork();
   readonly #lists = new SharedWork();
   #owned: AsyncDisposable | undefined;
 
-  constructor({ name, primary, mirrors = [] }: RepositoryOptions) {
+  constructor({ name, primary, mirrors = [], location = primary }: RepositoryOptions) {
     this.name = name;
     this.#primary = primary;
-    this.#readable = [...mirrors, primary];
+    this.#location = location;
+    this.#readable = [...mirrors, location];
   }
 
   /**
@@ -148,13 +152,13 @@ export class Repository implements ReferrerSource, Sink, AsyncDisposable {
 
   /** All tags, in the registry's order, read page by page. */
   tags(options: Options = {}): AsyncIterable<string> {
-    return listTags(this.#primary, options);
+    return listTags(this.#location, options);
   }
 
   /** See `ReferrerSource`. */
   async referrers(subject: Descriptor, options: ReferrersOptions = {}): Promise<readonly Descriptor[]> {
     parseTagOrDigest(subject.digest);
-    return listReferrers(this.#primary, subject, options);
+    return listReferrers(this.#location, subject, options);
   }
 
   /**
