@@ -42,6 +42,12 @@ const blocks = (config: LoadedHostConfig, registry: string): boolean => {
 const ways = (route: Route): readonly string[] =>
   [...route.mirrors, route.primary].map(({ base, repository }) => `${base.host}/${repository}`);
 
+const blocked = async (given: Files, options: HostConfigOptions = {}): Promise<readonly string[]> => {
+  const config = await load(given, options);
+  const all = ["system", "dropped", "a", "ignored", "user", "user-drop", "named"];
+  return all.filter((name) => blocks(config, `${name}.test`));
+};
+
 describe("without any file", () => {
   test("Docker Hub's API is on another host than its names say", async () => {
     const { primary, mirrors, writeTo } = (await load({})).route(parseReference("alpine:3"));
@@ -174,12 +180,6 @@ describe("files of registries.conf", () => {
     "home/.config/containers/registries.conf.d/u.conf": block("user-drop.test"),
     "named.conf": block("named.test"),
   };
-  const blocked = async (given: Files, options: HostConfigOptions = {}): Promise<readonly string[]> => {
-    const config = await load(given, options);
-    const all = ["system", "dropped", "a", "ignored", "user", "user-drop", "named"];
-    return all.filter((name) => blocks(config, `${name}.test`));
-  };
-
   test("the system's go before the user's additions, in order of name", async () => {
     expect(await blocked(files)).toEqual(["system", "a", "user-drop"]);
   });
