@@ -66,15 +66,20 @@ export class RegistryClient implements AsyncDisposable {
     return host;
   }
 
-  /** A repository by name (`ghcr.io/acme/app`) or reference, whose tag and digest do not matter here. Throws SyntaxError, or RegistryError CONFIG. */
+  /** A repository by name (`ghcr.io/acme/app`) or reference, whose tag and digest say which mirrors are used. Throws SyntaxError, or RegistryError CONFIG. */
   repository(name: string | Reference): Repository {
     const reference = typeof name === "string" ? parseReference(name) : name;
-    const { primary, mirrors } = this.#hostConfig.route(reference);
+    const { primary, mirrors, writeTo } = this.#hostConfig.route(reference);
     const remote = (endpoint: Endpoint): RemoteRepository => ({
       host: this.host(endpoint),
       repository: endpoint.repository,
     });
-    return new Repository({ name: reference, primary: remote(primary), mirrors: mirrors.map(remote) });
+    return new Repository({
+      name: reference,
+      primary: remote(writeTo ?? primary),
+      mirrors: mirrors.map(remote),
+      ...(writeTo === undefined ? {} : { location: remote(primary) }),
+    });
   }
 
   /** The registry that a reference names: no mirror of it, nor where registries.conf moves what is read. Throws RegistryError CONFIG. */
