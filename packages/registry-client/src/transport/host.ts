@@ -110,7 +110,11 @@ export class HttpRegistryHost implements RegistryHost {
       });
       this.#warn(response);
       const own = response.url.origin === this.#base.origin;
-      if (own && challenges < maxChallenges && (response.status === 401 || response.status === 403)) {
+      if (
+        own &&
+        challenges < maxChallenges &&
+        (response.status === 401 || (response.status === 403 && !allow.includes(403)))
+      ) {
         const error = await this.#refusal(request, response, sent);
         if (response.status === 401 || tokenExpired(error)) {
           const asked = await this.#challenges(response, signal);
