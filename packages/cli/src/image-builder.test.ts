@@ -122,9 +122,9 @@ test("a wrong description or place is refused by name", async () => {
   const wrong = new ImageBuilder({ compression: "lzma" });
   await expect(wrong.build(options)).rejects.toThrow(expect.objectContaining({ name: "ConfigError" }));
   await expect(scratch().layer("x", { gone: "/gone" }).build(options)).rejects.toThrow('"gone"');
-  await expect(from("nginx").layer("x", { main: "/" }).build(options)).rejects.toThrow('Cannot read "nginx"');
+  await expect(from("docker:nginx").layer("x", { main: "/" }).build(options)).rejects.toThrow('Cannot read "docker:');
   const image = await scratch().layer("x", { main: "/" }).build(options);
-  await expect(image.save("ghcr.io/acme/app")).rejects.toThrow("this version writes oci:DIR");
+  await expect(image.save("ghcr.io/acme/app")).rejects.toThrow("it is in a registry");
 });
 
 test("an aborted build throws the signal's reason", async () => {

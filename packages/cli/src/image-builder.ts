@@ -18,6 +18,8 @@ export interface BuildOptions {
   readonly sourceDateEpoch?: number;
   /** Pack every layer again. Default: false. */
   readonly noCache?: boolean;
+  /** Use what the cache has of a base in a registry, and ask no registry. Default: false. */
+  readonly offline?: boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: BuildEvent) => void;
 }
@@ -144,7 +146,7 @@ export class ImageBuilder {
   }
 }
 
-/** Starts an image on a base: a place such as "oci:base:node", "oci-archive:base.tar", "docker-archive:base.tar". */
+/** Starts an image on a base: a reference ("node:24-slim"), or "oci:base:node", "oci-archive:base.tar", "docker-archive:base.tar". */
 export function from(place: string): ImageBuilder {
   return new ImageBuilder({ from: place });
 }

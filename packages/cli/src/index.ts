@@ -1,4 +1,5 @@
-export { type BuiltImage, type SaveOptions } from "./built-image.ts";
+export { type BuiltImage, type PushOptions, type SaveOptions } from "./built-image.ts";
+export type { BlobEvent, BlobKind, BlobOutcome } from "./progress/blob-events.ts";
 export { ConfigError, type ConfigIssue } from "./config/config-error.ts";
 export { type Config, defineConfig } from "./config/define-config.ts";
 export { type AddInput, type BuildOptions, from, ImageBuilder, type LayerOptions, scratch } from "./image-builder.ts";

@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import type { LocatedBase } from "@lading/builder";
 import {
   type Descriptor,
@@ -14,9 +13,12 @@ import {
   parsePlace,
   parseReference,
   type Place,
+  type Reference,
   type Source,
   withDefaultTag,
 } from "@lading/oci";
+import type { BaseCache } from "./base-cache.ts";
+import { nameIn, type Registries } from "./registries.ts";
 import { nearest, UsageError } from "./usage.ts";
 
 /** Content at a place. Files are opened as they are read, so there is nothing to close. */
@@ -71,22 +73,55 @@ function fullName(name: string): string {
 }
 
 /** The forms of a place that this version reads, for messages. */
-const readable = "oci:DIR[:REF], oci-archive:FILE[:REF] and docker-archive:FILE[:REF]";
+const readable =
+  "references such as ghcr.io/acme/app:1, oci:DIR[:REF], oci-archive:FILE[:REF] and docker-archive:FILE[:REF]";
 
-/** Opens the image or index that `text` names. Throws UsageError for a place that cannot be read at all. */
-export async function locate(text: string, options: Options = {}): Promise<Located> {
+/**
+ * Opens the image or index that `text` names; what a registry's tag names costs one HEAD. Throws
+ * UsageError for a place that cannot be read at all.
+ */
+export async function locate(text: string, registries: Registries, options: Options = {}): Promise<Located> {
   const place = parsePlaceArgument(text);
+  if (place.transport === "registry") {
+    refuseSlip(text);
+    return await locateReference(place.reference, registries, options);
+  }
   const reader = readers[place.transport];
-  if (reader === undefined || !isFilePlace(place)) throw await unreadable(text, place);
+  if (reader === undefined || !isFilePlace(place)) throw unreadable(text, place);
   const { source, names } = await reader(place, options);
   const descriptor = await source.resolve(place.name, options);
   return { source, descriptor, names: await names(descriptor, place.name), shown: formatPlace(place) };
 }
 
+async function locateReference(reference: Reference, registries: Registries, options: Options): Promise<Located> {
+  const source = await registries.repository(reference);
+  const descriptor = await source.resolve(nameIn(reference), options);
+  const { registry, repository, tag } = withDefaultTag(reference);
+  const names = tag === undefined ? [] : [formatReference({ registry, repository, tag })];
+  return { source, descriptor, names, shown: formatReference(withDefaultTag(reference)) };
+}
+
+/** How a build gets at its bases. */
+export interface BaseAccess {
+  readonly registries: Registries;
+  /** Keeps what came from a registry; opened when one is named. */
+  readonly cache: () => Promise<BaseCache>;
+}
+
 /** Finds a base image for a build. Its name is the full reference that the place has for it. */
-export async function locateBase(text: string, options: Options = {}): Promise<LocatedBase> {
-  const { source, descriptor, names } = await locate(text, options);
+export async function locateBase(
+  text: string,
+  { registries, cache }: BaseAccess,
+  options: Options = {},
+): Promise<LocatedBase> {
   const place = parsePlaceArgument(text);
+  if (place.transport === "registry") {
+    refuseSlip(text);
+    const reference = withDefaultTag(place.reference);
+    const { source, descriptor } = await (await cache()).locate(reference, registries, options);
+    return { source, descriptor, name: formatReference(reference) };
+  }
+  const { source, descriptor, names } = await locate(text, registries, options);
   const name = isFilePlace(place) ? chooseName(names, place.name) : undefined;
   return { source, descriptor, ...(name === undefined ? {} : { name }) };
 }
@@ -97,7 +132,8 @@ function chooseName(names: readonly string[], asked: string): string | undefined
   return full.find((name) => name === fullName(asked) || name.endsWith(`:${asked}`)) ?? full[0];
 }
 
-function isReference(name: string): boolean {
+/** Whether `name` is a full name, and no mere tag that happens to parse as one. */
+export function isReference(name: string): boolean {
   try {
     parseReference(name);
     return true;
@@ -115,34 +151,50 @@ export function parsePlaceArgument(text: string): Place {
   }
 }
 
+/** Parses an argument that has to be a reference, to `act` upon it ("delete"). Throws UsageError. */
+export function parseReferenceArgument(text: string, act: string): Reference {
+  const place = parsePlaceArgument(text);
+  if (place.transport !== "registry")
+    throw new UsageError(`Cannot ${act} "${text}": expected a reference to a registry, as in ghcr.io/acme/app`);
+  return place.reference;
+}
+
+/** Whether what is read from a place comes over a network. Throws UsageError. */
+export function isRemote(text: string): boolean {
+  return parsePlaceArgument(text).transport === "registry";
+}
+
 export function isFilePlace(place: Place): place is FilePlace {
   return place.transport === "oci" || place.transport === "oci-archive" || place.transport === "docker-archive";
 }
 
-async function unreadable(text: string, place: Place): Promise<UsageError> {
+function unreadable(text: string, place: Place): UsageError {
   if (place.transport === "scratch") return new UsageError(`Cannot read "scratch": it stands for no image at all`);
   return new UsageError(`Cannot read "${text}": this version reads ${readable}`, {
-    hint: await placeHint(text, place),
+    hint: placeHint(place),
   });
 }
 
+/** Throws UsageError for what parses as a reference and was certainly meant as a file. */
+export function refuseSlip(text: string): void {
+  const prefix = /^([a-z-]+):/.exec(text)?.[1] ?? "";
+  // Shorter words may well be images: `oc:1` is no slip of `oci:`.
+  const meant = prefix.includes("-") ? nearest(prefix, ["oci-archive", "docker-archive"]) : undefined;
+  const hint =
+    meant !== undefined
+      ? `Did you mean ${meant}:${text.slice(prefix.length + 1)}?`
+      : /^[^:@]+\.(?:tar|tgz|tar\.gz)$/.test(text)
+        ? `To name the file, write oci-archive:${text}`
+        : undefined;
+  if (hint !== undefined) throw new UsageError(`Cannot use "${text}" as a place: it looks like a file`, { hint });
+}
+
 /** What a place that names no file was probably meant to be. */
-export async function placeHint(text: string, place: Place): Promise<string> {
-  const prefix = /^([a-z-]+):/.exec(text)?.[1];
-  const meant = prefix === undefined ? undefined : nearest(prefix, ["oci", "oci-archive", "docker-archive"]);
-  if (meant !== undefined && prefix !== undefined && meant !== prefix)
-    return `Did you mean ${meant}:${text.slice(prefix.length + 1)}?`;
-  const found = await stat(text).catch(() => undefined);
-  if (found?.isDirectory() === true) return `To name the folder, write oci:${text}`;
-  if (found !== undefined || text.endsWith(".tar")) return `To name the file, write oci-archive:${text}`;
+function placeHint(place: Place): string | undefined {
   if (place.transport === "podman") return `Save it first: podman save --format oci-archive -o image.tar ${place.name}`;
   if (place.transport === "docker")
     return `Save it first: docker save -o image.tar ${place.name}, then name docker-archive:image.tar`;
   if (place.transport === "containerd")
     return `Save it first: ctr image export image.tar ${place.name}, then name oci-archive:image.tar`;
-  return `Fetch it first: skopeo copy --all docker://${text.replace(/^docker:\/\//, "")} oci:base:${baseTag(text)}, then name oci:base`;
-}
-
-function baseTag(text: string): string {
-  return /[:/]([\w.-]+)$/.exec(text)?.[1] ?? "latest";
+  return undefined;
 }

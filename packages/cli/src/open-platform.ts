@@ -22,7 +22,8 @@ export async function openPlatform(
   options: Options = {},
 ): Promise<Image> {
   const { source, descriptor } = located;
-  if (platform !== undefined) return await openImage(source, descriptor, { ...options, platform: parse(platform) });
+  if (platform !== undefined)
+    return await openImage(source, descriptor, { ...options, platform: parsePlatformArgument(platform) });
   const images = await listImages(source, descriptor, options);
   const host = hostPlatform();
   const best = images.find((image) => image.platform !== undefined && samePlatform(image.platform, host)) ?? images[0];
@@ -43,7 +44,8 @@ export async function platformsOf(
   );
 }
 
-function parse(text: string): Platform {
+/** Throws UsageError. */
+export function parsePlatformArgument(text: string): Platform {
   try {
     return parsePlatform(text);
   } catch (error) {

@@ -55,9 +55,44 @@ const commands: readonly CommandEntry[] = [
     load: async () => await import("./commands/digest.ts"),
   },
   {
-    usage: "copy <source> <destination>",
-    describe: "Copy an image to another place, unchanged",
+    usage: "copy [source] [destination]",
+    describe: "Copy an image to another place, unchanged, or a list of images",
     load: async () => await import("./commands/copy.ts"),
+  },
+  {
+    usage: "pull <source> [destination]",
+    describe: "Fetch an image into a file",
+    load: async () => await import("./commands/pull.ts"),
+  },
+  {
+    usage: "push <place> [names..]",
+    describe: "Send an image to a registry, under one name or several",
+    load: async () => await import("./commands/push.ts"),
+  },
+  {
+    usage: "tags <repository>",
+    describe: "List the tags of a repository",
+    load: async () => await import("./commands/tags.ts"),
+  },
+  {
+    usage: "referrers <place>",
+    describe: "List signatures, SBOMs and attestations of an image",
+    load: async () => await import("./commands/referrers.ts"),
+  },
+  {
+    usage: "delete <place>",
+    describe: "Delete a tag or a manifest from a registry",
+    load: async () => await import("./commands/delete.ts"),
+  },
+  {
+    usage: "login [registry]",
+    describe: "Keep credentials for a registry, once it has taken them",
+    load: async () => await import("./commands/login.ts"),
+  },
+  {
+    usage: "logout [registry]",
+    describe: "Forget the credentials of a registry",
+    load: async () => await import("./commands/logout.ts"),
   },
   {
     usage: "export <place> <destination>",

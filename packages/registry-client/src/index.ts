@@ -23,3 +23,4 @@ export type {
 } from "./transport/registry-host.ts";
 export type { RetryPolicy } from "./transport/retry.ts";
 export type { Timeouts } from "./transport/wire.ts";
+export { type DeleteOptions, Repository, type RepositoryOptions } from "./repository.ts";

@@ -84,9 +84,9 @@ function recordFiles(folder: string): FoundFile[] {
   return ["stat", "content", "shape"].flatMap((kind) => files(join(folder, "layers", kind)));
 }
 
-/** What is known of earlier builds' layers and of archives: it stands for no blob. */
+/** What is known of earlier builds' layers, of archives and of names in registries: it stands for no blob. */
 function knowledge(folder: string): FoundFile[] {
-  return [...files(join(folder, "layers/listing")), ...files(join(folder, "archives"))];
+  return ["layers/listing", "archives", "references"].flatMap((name) => files(join(folder, name)));
 }
 
 /** The files of a folder that may not be there, or lose files while we look. */

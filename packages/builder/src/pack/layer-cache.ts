@@ -162,7 +162,15 @@ export class LayerCache {
 }
 
 // Planning alone may have made some of these, before there were layers.
-const besideBlobs: readonly string[] = ["CACHEDIR.TAG", "archives", "indexes", "layers", "outputs", "tmp"];
+const besideBlobs: readonly string[] = [
+  "CACHEDIR.TAG",
+  "archives",
+  "indexes",
+  "layers",
+  "outputs",
+  "references",
+  "tmp",
+];
 
 function cannotOpen(folder: string): (cause: unknown) => never {
   return (cause) => {

@@ -1,46 +1,80 @@
-import { checkDestination, parseDestination, writeImageTo } from "../destination.ts";
-import { locate } from "../locate.ts";
-import { openPlatform } from "../open-platform.ts";
+import { choosePlatforms, platformChoice } from "../choose-platforms.ts";
+import { checkDestination, parseDestination } from "../destination.ts";
+import { writeImageTo } from "../write-image.ts";
+import { isRemote, locate } from "../locate.ts";
 import type { Command } from "../program.ts";
 import { createProgress } from "../progress/progress.ts";
-import { formatSize, formatTime } from "../progress/quantity.ts";
+import { Registries } from "../registries.ts";
+import { registryOptions } from "../registry-flags.ts";
+import { tellWritten } from "../show/written.ts";
+import { UsageError } from "../usage.ts";
 
 export const command: Command = {
   positionals: {
     source: { type: "string", describe: "where the image is" },
-    destination: { type: "string", describe: "where it goes; without a name there it keeps the ones it has" },
+    destination: { type: "string", describe: "where it goes; a file without a name keeps the names it has" },
   },
   options: {
-    platform: { type: "string", requiresArg: true, describe: "copy the image for this platform alone" },
+    file: {
+      type: "string",
+      alias: "f",
+      requiresArg: true,
+      describe: "copy all images of a list (YAML) that are not there yet",
+    },
+    "dry-run": { type: "boolean", describe: "with --file: print what would be copied" },
+    platform: {
+      type: "string",
+      array: true,
+      requiresArg: true,
+      describe: "copy the image for this platform alone; several become an index of their own",
+    },
+    "all-platforms": { type: "boolean", alias: "a", describe: "copy all platforms, digest unchanged (the default)" },
+    "no-referrers": { type: "boolean", describe: "leave signatures, SBOMs and attestations behind" },
+    ...registryOptions,
   },
   examples: [
+    ["copy nginx:1.27 registry.example.com/nginx:1.27", "from registry to registry, with its signatures"],
     ["copy oci-archive:app.tar oci:layout", "unpack an archive into a layout, digests unchanged"],
-    ["copy oci:layout:1.2 docker-archive:app.tar", "for an old Docker"],
+    ["copy --platform linux/arm64 oci:layout:1.2 docker-archive:app.tar", "for an old Docker"],
+    ["copy --file mirror.yaml --dry-run", "what a mirror lacks"],
   ],
   run: async ({ flags, signal }) => {
-    const destination = await parseDestination(flags.required("destination"));
-    await checkDestination(destination);
-    const located = await locate(flags.required("source"), { signal });
-    const platform = flags.text("platform");
-    const descriptor =
-      platform === undefined ? located.descriptor : (await openPlatform(located, platform, { signal })).descriptor;
+    const list = flags.text("file");
+    const given = [flags.text("source"), flags.text("destination")];
+    await using registries = Registries.from(
+      flags,
+      given.filter((place) => place !== undefined),
+    );
+    if (list !== undefined) {
+      if (given.some((place) => place !== undefined))
+        throw new UsageError(`Cannot copy "${given[0]}" and --file at once: the list names its sources itself`);
+      const { copyList } = await import("../copy-list.ts");
+      return await copyList(list, { flags, registries, signal });
+    }
+    const [from, to] = given;
+    if (from === undefined || to === undefined)
+      throw new UsageError(`Cannot run "lading copy" without all its arguments`, { hint: "See `lading copy --help`" });
 
+    const destination = await parseDestination(to);
+    await checkDestination(destination);
+    const located = await locate(from, registries, { signal });
+    const choice = platformChoice(flags.list("platform"), flags.on("all-platforms"), "all");
+    const content = await choosePlatforms(located, choice, { signal });
     const progress = createProgress(flags.text("progress"), { quiet: flags.on("quiet") });
+    registries.onEvent = (event) => progress.event(event);
     let written;
     try {
-      written = await writeImageTo(destination, { source: located.source, descriptor }, located.names, {
+      written = await writeImageTo(destination, content, located.names, {
         signal,
+        registries,
+        remote: isRemote(from) || destination.kind === "registry",
+        referrers: !flags.on("no-referrers"),
         onEvent: (event) => progress.event(event),
       });
     } finally {
       progress.end();
     }
-    if (!flags.on("quiet") && process.stderr.isTTY)
-      process.stderr.write(`${written.place} (${formatSize(written.size)}) in ${formatTime(written.ms)}\n`);
-    if (destination.stdout) return;
-    const { digest, mediaType } = descriptor;
-    process.stdout.write(
-      flags.on("json") ? `${JSON.stringify({ digest, mediaType, names: located.names, ...written })}\n` : `${digest}\n`,
-    );
+    tellWritten(flags, content.descriptor, located.names, written, destination.stdout);
+    return 0;
   },
 };

@@ -2,6 +2,8 @@ import { compareImages, type FileChange, type ImageDifference } from "../show/co
 import { locate } from "../locate.ts";
 import { openPlatform } from "../open-platform.ts";
 import type { Command } from "../program.ts";
+import { Registries } from "../registries.ts";
+import { registryOptions } from "../registry-flags.ts";
 import { formatCount, formatSize } from "../progress/quantity.ts";
 import { printable, type Style, styleFor, table } from "../progress/terminal.ts";
 
@@ -13,11 +15,14 @@ export const command: Command = {
   options: {
     platform: { type: "string", requiresArg: true, describe: "which image of several; default: this machine's" },
     "exit-code": { type: "boolean", describe: "end with 1 when the images differ" },
+    ...registryOptions,
   },
   examples: [["diff oci-archive:old.tar oci-archive:new.tar", "what a release changed"]],
   run: async ({ flags, signal }) => {
+    await using registries = Registries.from(flags, [flags.required("a"), flags.required("b")]);
     const platform = flags.text("platform");
-    const open = async (place: string) => await openPlatform(await locate(place, { signal }), platform, { signal });
+    const open = async (place: string) =>
+      await openPlatform(await locate(place, registries, { signal }), platform, { signal });
     const before = await open(flags.required("a"));
     const after = await open(flags.required("b"));
     const difference = await compareImages(before, after, { signal });

@@ -3,6 +3,8 @@ import { extractImage, flattenImage, formatPlatform } from "@lading/oci";
 import { locate } from "../locate.ts";
 import { openPlatform } from "../open-platform.ts";
 import type { Command } from "../program.ts";
+import { Registries } from "../registries.ts";
+import { registryOptions } from "../registry-flags.ts";
 import { formatCount, formatSize } from "../progress/quantity.ts";
 import { printable, styleFor } from "../progress/terminal.ts";
 import { UsageError } from "../usage.ts";
@@ -18,21 +20,27 @@ export const command: Command = {
   options: {
     platform: { type: "string", requiresArg: true, describe: "which image of several; default: this machine's" },
     owners: { type: "boolean", describe: "give files the owners that the image says; default: when root" },
+    ...registryOptions,
   },
   examples: [
     ["export oci-archive:app.tar rootfs", "see what a container would see"],
     ["export oci:layout - | tar -tv", "the same as one tar"],
   ],
   run: async ({ flags, signal }) => {
+    await using registries = Registries.from(flags, [flags.required("place")]);
     const destination = flags.required("destination");
     const toStdout = destination === "-";
     if (toStdout && process.stdout.isTTY)
       throw new UsageError("Cannot write a tar to a terminal", {
         hint: "Send it on: lading export PLACE - > files.tar",
       });
-    const image = await openPlatform(await locate(flags.required("place"), { signal }), flags.text("platform"), {
-      signal,
-    });
+    const image = await openPlatform(
+      await locate(flags.required("place"), registries, { signal }),
+      flags.text("platform"),
+      {
+        signal,
+      },
+    );
     if (toStdout) {
       for await (const chunk of flattenImage(image, { signal }))
         if (!process.stdout.write(chunk)) await once(process.stdout, "drain", { signal });

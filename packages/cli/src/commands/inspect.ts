@@ -3,6 +3,8 @@ import { type ImageFacts, readImage } from "../show/image-layers.ts";
 import { type Located, locate } from "../locate.ts";
 import { openPlatform, platformsOf } from "../open-platform.ts";
 import type { Command } from "../program.ts";
+import { Registries } from "../registries.ts";
+import { registryOptions } from "../registry-flags.ts";
 import { showImage } from "../show/show-image.ts";
 import { styleFor } from "../progress/terminal.ts";
 
@@ -13,13 +15,15 @@ export const command: Command = {
     files: { type: "boolean", describe: "list the files of each layer" },
     raw: { type: "boolean", describe: "the manifest or index, byte for byte" },
     config: { type: "boolean", describe: "the image config, byte for byte" },
+    ...registryOptions,
   },
   examples: [
     ["inspect oci-archive:app.tar", "config, layers, wasted space"],
     ["inspect --files oci:layout:1.2", "and what is in each layer"],
   ],
   run: async ({ flags, signal }) => {
-    const located = await locate(flags.required("place"), { signal });
+    await using registries = Registries.from(flags, [flags.required("place")]);
+    const located = await locate(flags.required("place"), registries, { signal });
     const platform = flags.text("platform");
     if (flags.on("raw") && platform === undefined) return await raw(located, located.descriptor, signal);
     const image = await openPlatform(located, platform, { signal });

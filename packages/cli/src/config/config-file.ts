@@ -57,15 +57,23 @@ export async function loadConfig(path: string, shown: string = path): Promise<Bu
       hint: "Run `lading init` to start a lading.yaml, or name files with --add SRC:DEST",
     });
 
-  let text: string;
+  return await parseYamlConfig(await readText(path, shown), shown);
+}
+
+/** The text of a file that a person wrote. Throws ConfigError, or UsageError when it cannot be read. */
+export async function readConfigText(path: string, shown: string = path): Promise<string> {
+  await refuseSpecial(path, shown);
+  return await readText(path, shown);
+}
+
+async function readText(path: string, shown: string): Promise<string> {
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
   } catch (error) {
     if (error instanceof TypeError)
       throw new ConfigError([{ message: `Cannot read "${shown}": it is not UTF-8 text` }]);
     throw new UsageError(`Cannot read "${shown}"`, { cause: error });
   }
-  return await parseYamlConfig(text, shown);
 }
 
 /** Why a folder gives nothing to build. */

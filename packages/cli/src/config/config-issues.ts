@@ -8,15 +8,33 @@ type Issue = z.core.$ZodIssue;
 /** Finds where the value at `path`, or its key `key`, is written. */
 export type Locate = (path: readonly PropertyKey[], key?: string) => SourceLocation | undefined;
 
+/** A kind of file that people write: what may be in it, and how messages call it. */
+export interface FileKind<T> {
+  readonly schema: z.ZodType<T>;
+  readonly what: string;
+}
+
+const buildDescription: FileKind<BuildSpec> = { schema: buildSpecSchema, what: "the build description" };
+
 /** Checks a build description that was read from `file` ("" for none), and says in a person's words what is wrong. Throws ConfigError. */
 export async function parseConfigValue(
   value: unknown,
   file: string,
-  { locate }: { readonly locate?: Locate } = {},
+  options: { readonly locate?: Locate } = {},
 ): Promise<BuildSpec> {
-  const result = await buildSpecSchema.safeParseAsync(value);
+  return await parseValue(buildDescription, value, file, options);
+}
+
+/** The same for a file of another kind. Throws ConfigError. */
+export async function parseValue<T>(
+  kind: FileKind<T>,
+  value: unknown,
+  file: string,
+  { locate }: { readonly locate?: Locate } = {},
+): Promise<T> {
+  const result = await kind.schema.safeParseAsync(value);
   if (result.success) return result.data;
-  const found = result.error.issues.flatMap((issue) => describe(issue, value));
+  const found = result.error.issues.flatMap((issue) => describe(issue, value, kind));
   const issues = found.map(({ message, hint, path, key }): ConfigIssue => {
     const location = locate?.(path, key);
     return { message: location === undefined && file !== "" ? `${message} (${file})` : message, hint, location };
@@ -31,25 +49,31 @@ interface Described {
   readonly key?: string;
 }
 
-function describe(issue: Issue, root: unknown, base: readonly PropertyKey[] = []): Described[] {
+function describe(
+  issue: Issue,
+  root: unknown,
+  kind: FileKind<unknown>,
+  base: readonly PropertyKey[] = [],
+): Described[] {
   const path = [...base, ...issue.path];
   const value = valueAt(root, path);
-  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(key, path));
+  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(key, path, kind));
   if (issue.code === "invalid_union") {
     const branches = issue.errors.map((errors) => [...errors]);
     const best = bestBranch(branches, value);
-    if (best !== undefined) return best.flatMap((inner) => describe(inner, root, path));
-    return [mismatch(path, value, expectedOf(branches.flat()))];
+    if (best !== undefined) return best.flatMap((inner) => describe(inner, root, kind, path));
+    return [mismatch(path, value, expectedOf(branches.flat()), kind)];
   }
-  if (isKindIssue(issue)) return [value === undefined ? missing(path) : mismatch(path, value, expectedOf([issue]))];
-  const message = `${title(path)}: ${show(value)} is not valid: ${issue.message}`;
+  if (isKindIssue(issue))
+    return [value === undefined ? missing(path, kind) : mismatch(path, value, expectedOf([issue]), kind)];
+  const message = `${title(path, kind)}: ${show(value)} is not valid: ${issue.message}`;
   return [{ message, path, hint: quoteHint(path, value) }];
 }
 
-function unknownKey(key: string, path: readonly PropertyKey[]): Described {
-  const known = keysAt(path);
+function unknownKey(key: string, path: readonly PropertyKey[], kind: FileKind<unknown>): Described {
+  const known = keysAt(path, kind);
   const meant = nearest(key, known) ?? habits.get(key);
-  const where = path.length === 0 ? "" : ` in ${title(path)}`;
+  const where = path.length === 0 ? "" : ` in ${title(path, kind)}`;
   const hint =
     meant !== undefined && known.includes(meant)
       ? `Did you mean "${meant}"?`
@@ -59,13 +83,17 @@ function unknownKey(key: string, path: readonly PropertyKey[]): Described {
   return { message: `Unknown key "${key}"${where}`, path, key, hint };
 }
 
-function missing(path: readonly PropertyKey[]): Described {
+function missing(path: readonly PropertyKey[], kind: FileKind<unknown>): Described {
   const parent = path.slice(0, -1);
-  return { message: `Missing key "${String(path.at(-1))}" in ${title(parent)}`, path: parent };
+  return { message: `Missing key "${String(path.at(-1))}" in ${title(parent, kind)}`, path: parent };
 }
 
-function mismatch(path: readonly PropertyKey[], value: unknown, expected: string): Described {
-  return { message: `${title(path)}: expected ${expected}, found ${show(value)}`, path, hint: quoteHint(path, value) };
+function mismatch(path: readonly PropertyKey[], value: unknown, expected: string, kind: FileKind<unknown>): Described {
+  return {
+    message: `${title(path, kind)}: expected ${expected}, found ${show(value)}`,
+    path,
+    hint: quoteHint(path, value),
+  };
 }
 
 // Of the alternatives whose kind of value this is, the one with the fewest complaints is what was
@@ -130,9 +158,9 @@ function quoteHint(path: readonly PropertyKey[], value: unknown): string | undef
   return undefined;
 }
 
-/** "layers[0].add[2].mode"; "the build description" for the root. */
-function title(path: readonly PropertyKey[]): string {
-  if (path.length === 0) return "the build description";
+/** "layers[0].add[2].mode"; "the build description" for the root of one. */
+function title(path: readonly PropertyKey[], { what }: FileKind<unknown>): string {
+  if (path.length === 0) return what;
   return path
     .map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`))
     .join("")
@@ -182,8 +210,8 @@ const habits = new Map([
 ]);
 
 // The keys that the schema knows at a path, read from the JSON Schema: it names every alternative.
-function keysAt(path: readonly PropertyKey[]): string[] {
-  let nodes: unknown[] = [z.toJSONSchema(buildSpecSchema, { io: "input", unrepresentable: "any" })];
+function keysAt(path: readonly PropertyKey[], { schema }: FileKind<unknown>): string[] {
+  let nodes: unknown[] = [z.toJSONSchema(schema, { io: "input", unrepresentable: "any" })];
   for (const step of path) nodes = nodes.flatMap(alternatives).flatMap((node) => child(node, step));
   return [...new Set(nodes.flatMap(alternatives).flatMap((node) => Object.keys(objectAt(node, "properties"))))].filter(
     (key) => key !== "$schema",

@@ -13,10 +13,19 @@ import {
   visit,
 } from "yaml";
 import { ConfigError, type ConfigIssue, type SourceLocation } from "./config-error.ts";
-import { parseConfigValue } from "./config-issues.ts";
+import { type Locate, parseConfigValue } from "./config-issues.ts";
 
 /** Parses lading.yaml. Every issue says where it is. Throws ConfigError. */
 export async function parseYamlConfig(text: string, file: string): Promise<BuildSpec> {
+  return await parseYaml(text, file, async (value, options) => await parseConfigValue(value, file, options));
+}
+
+/** Parses a YAML file of any kind; `check` turns the value into what it means. Throws ConfigError. */
+export async function parseYaml<T>(
+  text: string,
+  file: string,
+  check: (value: unknown, options: { readonly locate: Locate }) => Promise<T>,
+): Promise<T> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
   const where = (start: number, end: number): SourceLocation => locate(text, lines, file, start, end);
@@ -47,7 +56,7 @@ export async function parseYamlConfig(text: string, file: string): Promise<Build
       { cause: error },
     );
   }
-  return await parseConfigValue(value, file, {
+  return await check(value, {
     locate: (path, key) => {
       const range = rangeOf(document, path, key);
       return range === undefined ? undefined : where(...range);

@@ -1,3 +1,4 @@
+import { type Digest, digestHex } from "@lading/oci";
 import type { Progress, ProgressEvent, ProgressStream } from "./progress.ts";
 import { formatCount, formatSize, formatTime } from "./quantity.ts";
 import { printable, type Style } from "./terminal.ts";
@@ -49,6 +50,21 @@ export class PlainProgress implements Progress {
       case "warning":
         this.#line(`${this.#style.yellow("warning:")} ${printable(event.message)}`);
         break;
+      case "note":
+        this.#line(printable(event.message));
+        break;
+      case "blob-start":
+        // What is small is over before it can be told.
+        if (event.size >= worthALine) this.#line(`${blobName(event)}: ${formatSize(event.size)} begins`);
+        break;
+      case "blob-progress":
+        break;
+      case "blob-retry":
+        this.#line(`${blobName(event)}: begins anew`);
+        break;
+      case "blob-done":
+        if (event.kind === "layer") this.#line(`${blobName(event)}: ${blobOutcome(event)}`);
+        break;
       case "write-start":
       case "write-progress":
         break;
@@ -79,6 +95,26 @@ export class PlainProgress implements Progress {
   #line(text: string): void {
     this.#stream.write(`${text}\n`);
   }
+}
+
+// Bytes.
+const worthALine = 1_000_000;
+
+/** As docker shows it: twelve digits of the digest. */
+export function blobName({ digest }: { readonly digest: Digest }): string {
+  return digestHex(digest).slice(0, 12);
+}
+
+/** What became of a blob: "already exists", "mounted from acme/base", "64 MB in 1.2 s, 53 MB/s". */
+export function blobOutcome(event: Extract<ProgressEvent, { readonly type: "blob-done" }>): string {
+  const { outcome, size, ms, from } = event;
+  if (outcome === "exists") return "already exists";
+  if (outcome === "mounted") return `mounted from ${printable(from ?? "another repository")}`;
+  return `${formatSize(size)} in ${formatTime(ms)}${rate(size, ms)}`;
+}
+
+function rate(size: number, ms: number): string {
+  return ms < 1 ? "" : `, ${formatSize((size / ms) * 1000)}/s`;
 }
 
 /** A layer's name, with the platform it is for when there are others. */

@@ -1,4 +1,4 @@
-import { label, reuseText } from "./progress-plain.ts";
+import { blobName, blobOutcome, label, reuseText } from "./progress-plain.ts";
 import type { Progress, ProgressEvent, ProgressStream } from "./progress.ts";
 import { formatSize, formatTime } from "./quantity.ts";
 import { columns, fit, pad, printable, type Style } from "./terminal.ts";
@@ -8,6 +8,10 @@ interface Row {
   /** Not known in advance for what is written. */
   readonly total: number | undefined;
   done: number;
+  /** As performance.now() says. */
+  begun: number;
+  /** Of what comes over a network; undefined for all else. */
+  tries?: number;
   /** Set when there is nothing more to wait for. */
   outcome?: string;
 }
@@ -63,6 +67,22 @@ export class TerminalProgress implements Progress {
       case "warning":
         this.#above(`${this.#style.yellow("warning:")} ${printable(event.message)}`);
         break;
+      case "note":
+        this.#above(printable(event.message));
+        break;
+      case "blob-start":
+        // Documents are over before they could be drawn, and mean little to a person.
+        if (event.kind === "layer") this.#start(blobKey(event), blobName(event), event.size).tries = 1;
+        break;
+      case "blob-progress":
+        this.#advance(blobKey(event), event.done);
+        break;
+      case "blob-retry":
+        this.#again(blobKey(event));
+        break;
+      case "blob-done":
+        if (event.kind === "layer") this.#blobDone(event);
+        break;
       case "base":
       case "image":
         break;
@@ -85,13 +105,29 @@ export class TerminalProgress implements Progress {
     this.#drawn = lines.length;
   }
 
-  #start(id: string, name: string, total?: number): void {
-    this.#rows.set(id, { name: printable(name), total, done: 0 });
+  #start(id: string, name: string, total?: number): Row {
+    const row: Row = { name: printable(name), total, done: 0, begun: performance.now() };
+    this.#rows.set(id, row);
+    return row;
   }
 
   #advance(id: string, done: number): void {
     const row = this.#rows.get(id);
     if (row !== undefined) row.done = done;
+  }
+
+  #again(id: string): void {
+    const row = this.#rows.get(id);
+    if (row === undefined) return;
+    row.done = 0;
+    row.tries = (row.tries ?? 1) + 1;
+    row.begun = performance.now();
+  }
+
+  #blobDone(event: Extract<ProgressEvent, { readonly type: "blob-done" }>): void {
+    const id = blobKey(event);
+    if (!this.#rows.has(id)) this.#start(id, blobName(event), event.size);
+    this.#finish(id, blobOutcome(event));
   }
 
   #finish(id: string, outcome: string): void {
@@ -123,8 +159,9 @@ export class TerminalProgress implements Progress {
     if (row.outcome !== undefined) return `${green("✔")} ${name}  ${dim(fit(row.outcome, width - names - 4))}`;
 
     const spinner = cyan(frames[this.#frame] ?? "");
-    if (row.total === undefined) return `${spinner} ${name}  ${fit(formatSize(row.done), width - names - 4)}`;
-    const amount = `${formatSize(row.done)} / ${formatSize(row.total)}`.padStart(19);
+    const done = row.done === 0 ? "" : formatSize(row.done);
+    if (row.total === undefined) return `${spinner} ${name}  ${fit(done, width - names - 4)}`;
+    const amount = `${formatSize(row.done)} / ${formatSize(row.total)}`.padStart(19) + pace(row);
     const barWidth = Math.min(32, width - names - columns(amount) - 6);
     if (barWidth < 5) return `${spinner} ${name}  ${fit(amount.trim(), width - names - 4)}`;
     const share = row.total === 0 ? 0 : Math.min(1, row.done / row.total);
@@ -135,4 +172,17 @@ export class TerminalProgress implements Progress {
   #erasure(): string {
     return this.#drawn === 0 ? "" : `\x1b[${this.#drawn}A\r\x1b[J`;
   }
+}
+
+/** "  53 MB/s", and how often it was tried; wide enough for any, so that the bar stays where it is. */
+function pace({ done, begun, tries }: Row): string {
+  if (tries === undefined) return "";
+  const ms = performance.now() - begun;
+  const rate = done === 0 || ms < 1 ? "" : `${formatSize((done / ms) * 1000)}/s`;
+  return `  ${rate.padStart(9)}${tries > 1 ? ` try ${tries}` : ""}`;
+}
+
+/** The same blob may be on its way to two places. */
+function blobKey({ place, digest }: { readonly place: string; readonly digest: string }): string {
+  return `${place} ${digest}`;
 }

@@ -1,4 +1,5 @@
 import type { BuildEvent } from "@lading/builder";
+import type { BlobEvent, BlobOutcome } from "./blob-events.ts";
 import { JsonProgress } from "./progress-json.ts";
 import { PlainProgress } from "./progress-plain.ts";
 import { TerminalProgress } from "./progress-terminal.ts";
@@ -7,6 +8,9 @@ import { styleFor } from "./terminal.ts";
 /** What a command tells while it works: the builder's events, and writing to a place. */
 export type ProgressEvent =
   | BuildEvent
+  | BlobEvent
+  /** Something that the user should know, and need not mend. */
+  | { readonly type: "note"; readonly message: string }
   | { readonly type: "write-start"; readonly place: string }
   | { readonly type: "write-progress"; readonly place: string; readonly done: number }
   | {
@@ -14,6 +18,9 @@ export type ProgressEvent =
       readonly place: string;
       readonly size: number;
       readonly unchanged: boolean;
+      /** Of a copy from or to a registry. */
+      readonly blobs?: Readonly<Record<BlobOutcome, number>>;
+      readonly referrers?: number;
       readonly ms: number;
     };
 

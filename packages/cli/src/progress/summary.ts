@@ -1,6 +1,6 @@
 import type { BuildResult, BuiltLayer } from "@lading/builder";
 import { formatPlatform, parseReference, familiarReference } from "@lading/oci";
-import type { Written } from "../destination.ts";
+import type { Written } from "../write-image.ts";
 import { reuseText } from "./progress-plain.ts";
 import { formatSize, formatTime } from "./quantity.ts";
 import { printable, type Style, table } from "./terminal.ts";

@@ -1,6 +1,6 @@
 import type { BuildResult, BuiltImage } from "@lading/builder";
 import { formatPlatform, hostPlatform, samePlatform } from "@lading/oci";
-import type { Written } from "../destination.ts";
+import type { Written } from "../write-image.ts";
 import { tagOf } from "../config/image-names.ts";
 
 /** What `--metadata-file` and `--json` say of a build. Sizes are bytes, times milliseconds. */

@@ -1,0 +1,98 @@
+import {
+  type Descriptor,
+  firstOf,
+  formatPlatform,
+  isAttestation,
+  isIndexType,
+  MemoryStore,
+  openImage,
+  OciError,
+  type Options,
+  parseIndex,
+  type Platform,
+  readBlob,
+  selectPlatform,
+} from "@lading/oci";
+import type { Content } from "./write-image.ts";
+import { parsePlatformArgument } from "./open-platform.ts";
+import { withReferrersOf } from "./referrer-source.ts";
+
+/** Which images of an index are meant: all, as they are; that for this machine; or those named. */
+export type PlatformChoice = "all" | "host" | readonly string[];
+
+/** What `--platform` and `--all-platforms` say; a list may also be separated by commas. */
+export function platformChoice(
+  given: readonly string[],
+  all: boolean,
+  fallback: Exclude<PlatformChoice, readonly string[]>,
+): PlatformChoice {
+  const names = given.flatMap((text) => text.split(",")).filter((text) => text !== "");
+  if (names.length > 0) return names;
+  return all ? "all" : fallback;
+}
+
+/**
+ * The content that a choice leaves. One platform is its manifest; several are a new index of theirs,
+ * with their attestations, under a digest of its own. Throws OciError NOT_FOUND, which lists the
+ * platforms there are, or UsageError.
+ */
+export async function choosePlatforms(
+  { source, descriptor }: Content,
+  choice: PlatformChoice,
+  options: Options = {},
+): Promise<Content> {
+  const isIndex = isIndexType(descriptor.mediaType);
+  if (choice === "all" || (choice === "host" && !isIndex)) return { source, descriptor };
+  if (choice === "host") return { source, descriptor: (await openImage(source, descriptor, options)).descriptor };
+  const platforms = choice.map(parsePlatformArgument);
+  const [only] = platforms;
+  if (platforms.length === 1 || !isIndex) {
+    for (const platform of platforms) await openImage(source, descriptor, { ...options, platform });
+    if (!isIndex || only === undefined) return { source, descriptor };
+    return { source, descriptor: (await openImage(source, descriptor, { ...options, platform: only })).descriptor };
+  }
+  return await subset(source, descriptor, platforms, options);
+}
+
+async function subset(
+  source: Content["source"],
+  root: Descriptor,
+  platforms: readonly Platform[],
+  options: Options,
+): Promise<Content> {
+  const bytes = await readBlob(source.blob(root), options);
+  const index = parseIndex(bytes, root.mediaType, `index ${root.digest}`);
+  const images = index.manifests.filter((entry) => !isAttestation(entry));
+  const chosen = new Set<Descriptor>();
+  for (const platform of platforms) {
+    const found = selectPlatform(images, platform);
+    if (found === undefined)
+      throw new OciError(
+        "NOT_FOUND",
+        `Cannot find ${formatPlatform(platform)} in ${root.digest}: it holds ${list(images)}`,
+      );
+    chosen.add(found);
+  }
+  const digests = new Set<string>([...chosen].map(({ digest }) => digest));
+  const kept = index.manifests.filter(
+    (entry) => chosen.has(entry) || (isAttestation(entry) && digests.has(entry.annotations?.[attestedBy] ?? "")),
+  );
+  if (kept.length === index.manifests.length) return { source, descriptor: root };
+  const memory = new MemoryStore();
+  const text = new TextEncoder().encode(JSON.stringify({ ...index, manifests: kept }));
+  const descriptor = await memory.write(
+    (async function* once() {
+      yield text;
+    })(),
+    root.mediaType,
+    options,
+  );
+  return { source: withReferrersOf(source, firstOf(memory, source)), descriptor };
+}
+
+// https://docs.docker.com/build/metadata/attestations/attestation-storage/
+const attestedBy = "vnd.docker.reference.digest";
+
+function list(images: readonly Descriptor[]): string {
+  return images.flatMap(({ platform }) => (platform === undefined ? [] : formatPlatform(platform))).join(", ");
+}
