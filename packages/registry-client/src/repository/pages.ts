@@ -31,11 +31,8 @@ export async function* pages(remote: RemoteRepository, path: string, options: Pa
   const { headers = {}, allow = [], what, signal } = options;
   const { host } = remote;
   const seen = new Set<string>();
-  let url: URL | undefined = new URL(path, host.base);
-  while (url !== undefined) {
-    if (seen.has(url.href)) throw endless(what, "its pages lead in a circle");
-    if (seen.size >= maxPages) throw endless(what, `it has more than ${maxPages} pages`);
-    seen.add(url.href);
+  let url: URL | string = path;
+  for (;;) {
     const { response, body } = await getWhole(
       host,
       { url, headers: { accept: "application/json", ...headers }, scopes: pulling(remote), allow, signal },
@@ -43,7 +40,14 @@ export async function* pages(remote: RemoteRepository, path: string, options: Pa
     );
     yield { body, response };
     if (allow.includes(response.status)) return;
-    url = nextPage(response.header("link"), url);
+    // Only now is it settled whether the base is https.
+    const page: URL = new URL(url, host.base);
+    seen.add(page.href);
+    const next = nextPage(response.header("link"), page);
+    if (next === undefined) return;
+    if (seen.has(next.href)) throw endless(what, "its pages lead in a circle");
+    if (seen.size >= maxPages) throw endless(what, `it has more than ${maxPages} pages`);
+    url = next;
   }
 }
 
