@@ -1,6 +1,7 @@
 import type { Options } from "@lading/oci";
 import type { Credential, Keychain } from "../auth/credential.ts";
 import { RegistryClient, type RegistryClientOptions } from "../client.ts";
+import { RegistryError } from "../errors.ts";
 import type { LoginKey } from "./auth-key.ts";
 
 /**
@@ -13,7 +14,25 @@ export async function checkCredential(
   credential: Credential,
   options: RegistryClientOptions & Options = {},
 ): Promise<void> {
-  const { signal, ...rest } = options;
+  try {
+    await ask({ registry, repository }, credential, options);
+  } catch (cause) {
+    if (!(cause instanceof RegistryError)) throw cause;
+    const { code, status } = cause;
+    const refused = code === "UNAUTHORIZED" || code === "DENIED";
+    throw new RegistryError(code, `Cannot log in to ${registry}`, {
+      cause,
+      ...(status === undefined ? {} : { status }),
+      ...(refused ? { hint: "Check user and password; many registries take an access token only" } : {}),
+    });
+  }
+}
+
+async function ask(
+  { registry, repository }: LoginKey,
+  credential: Credential,
+  { signal, ...options }: RegistryClientOptions & Options,
+): Promise<void> {
   let wanted = false;
   const keychain: Keychain = {
     find: () => {
@@ -21,7 +40,7 @@ export async function checkCredential(
       return Promise.resolve({ credential, from: "what was given to log in with" });
     },
   };
-  await using client = await RegistryClient.open({ ...rest, keychain });
+  await using client = await RegistryClient.open({ ...options, keychain });
   // The repository matters to a registries.conf that sends parts of a registry elsewhere.
   const host = client.named({ registry, repository: repository === "" ? "login" : repository });
   const request = { method: "GET", url: "v2/", scopes: [], signal } as const;
