@@ -34,6 +34,7 @@ export { detectMediaType, type Index, type Manifest, parseConfig, parseIndex, pa
 export { documentLimit, jsonBytes, type JsonLimits, parseJson } from "./json.ts";
 export type { ContainerConfig, Healthcheck, History, ImageConfig } from "./image-config.ts";
 export { matches, readBlob, verified } from "./verify.ts";
+export { type KnownBytes, knownOf, withKnown } from "./known-bytes.ts";
 export { Limiter } from "./limiter.ts";
 export { successors } from "./graph.ts";
 export { copy, CopyError, type CopyEvent, type CopyOptions } from "./copy.ts";

@@ -7,9 +7,11 @@ import {
   tapBlob,
   verified,
   OciError,
+  withKnown,
 } from "@lading/oci";
 import { RegistryError } from "../errors.ts";
 import type { RegistryRequest, RegistryResponse } from "../transport/registry-host.ts";
+import { releaseChunk } from "../transport/release-chunk.ts";
 import { parseContentLength } from "./content-length.ts";
 import { parseContentRange } from "./content-range.ts";
 import { isNotFound, WrongContentError } from "./failures.ts";
@@ -28,7 +30,13 @@ export function downloadBlob(
   const inline = inlineBytes(descriptor);
   const blob = {
     descriptor,
-    open: () => verified(inline === undefined ? resumed(remotes, descriptor, options) : once(inline), descriptor),
+    open: () =>
+      verified(
+        inline === undefined
+          ? withKnown(resumed(remotes, descriptor, options), { recycle: releaseChunk })
+          : once(inline),
+        descriptor,
+      ),
   };
   return tapBlob(blob, { onError: (error) => wrongContent(error, remotes) }).open();
 }

@@ -1,4 +1,4 @@
-import { type Blob, type Bytes, type Options, verified } from "@lading/oci";
+import { type Blob, type Bytes, knownOf, type Options, verified, withKnown } from "@lading/oci";
 import type { RequestBody } from "../transport/registry-host.ts";
 
 /** The bytes of a blob on their way out, and how reading them went. */
@@ -17,7 +17,8 @@ export class UploadSource {
 
   /** The bytes, verified; the last of them are given out when all were found right, so wrong content is never sent whole. */
   open(options: Options): Bytes {
-    return this.#watched(holdBack(verified(this.blob.open(options), this.blob.descriptor)));
+    const bytes = verified(this.blob.open(options), this.blob.descriptor);
+    return withKnown(this.#watched(holdBack(bytes)), knownOf(bytes));
   }
 
   /** As the body of one request. */

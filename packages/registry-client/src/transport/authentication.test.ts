@@ -8,7 +8,10 @@ function challenge(server: () => TestServer): string {
 }
 
 /** A registry with a token server; each token is good for so many requests. */
-async function startTokenRegistry(uses: number, where: "everywhere" | "root"): Promise<TestServer & { tokens(): number }> {
+async function startTokenRegistry(
+  uses: number,
+  where: "everywhere" | "root",
+): Promise<TestServer & { tokens(): number }> {
   let tokens = 0;
   let used = 0;
   const server: TestServer = await startServer(async (request, response) => {
@@ -71,7 +74,9 @@ test("a registry that takes no token is not asked for ever", async () => {
 
 test("wrong credentials are said to be so, and where they come from; no secret is shown", async () => {
   await using server = await startServer((_, response) =>
-    response.writeHead(401, { "www-authenticate": 'Basic realm="a"' }).end('{"errors":[{"code":"UNAUTHORIZED","message":"no"}]}'),
+    response
+      .writeHead(401, { "www-authenticate": 'Basic realm="a"' })
+      .end('{"errors":[{"code":"UNAUTHORIZED","message":"no"}]}'),
   );
   await using at = await openHost(server.host, { keychain: password("anna", "secret") });
   const error: unknown = await at.host.send({ method: "GET", url: "v2/a", scopes }).catch((thrown: unknown) => thrown);
@@ -123,5 +128,7 @@ test("an answer of a token server without end is not read to it", async () => {
     }
   });
   await using at = await openHost(server.host);
-  await expect(at.host.send({ method: "GET", url: "v2/a", scopes })).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
+  await expect(at.host.send({ method: "GET", url: "v2/a", scopes })).rejects.toMatchObject({
+    code: "INVALID_RESPONSE",
+  });
 });

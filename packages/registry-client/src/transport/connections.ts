@@ -1,5 +1,10 @@
 import { type LookupFunction, Socket } from "node:net";
-import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici";
+import type { Dispatcher } from "undici";
+// Not from "undici": its fetch, WebSocket, cache and mocks would cost 40 ms and 12 MB.
+import buildConnector from "undici/lib/core/connect.js";
+import Agent from "undici/lib/dispatcher/agent.js";
+import Pool from "undici/lib/dispatcher/pool.js";
+import ProxyAgent from "undici/lib/dispatcher/proxy-agent.js";
 import type { TlsSettings } from "../hosts/host-config.ts";
 import { authorities } from "./authorities.ts";
 import { Timeout } from "./timeout.ts";

@@ -86,11 +86,11 @@ function readMessages(text: string): readonly RegistryMessage[] {
   const parsed = bodySchema.safeParse(document);
   if (!parsed.success) return [];
   // Codes and messages are shown, so they are made harmless; some registries send numbers as codes.
-  return parsed.data.errors.slice(0, 10).map(({ code, message, detail }) => ({
-    code: oneLine(word(code) || "UNKNOWN", 60),
-    message: oneLine(word(message)),
-    ...(detail === undefined ? {} : { detail }),
-  }));
+  return parsed.data.errors.slice(0, 10).map((entry) => {
+    const code = oneLine(word(entry.code) || "UNKNOWN", 60);
+    const message = oneLine(word(entry.message));
+    return entry.detail === undefined ? { code, message } : { code, message, detail: entry.detail };
+  });
 }
 
 function word(value: unknown): string {
@@ -111,21 +111,18 @@ function aside({ status, registry, header }: Refusal, code: RegistryErrorCode): 
 function hint(refusal: Refusal, code: RegistryErrorCode, codes: readonly string[]): string | undefined {
   const { registry, authenticated, header, body, help } = refusal;
   const login = `lading login ${registry}`;
-  switch (code) {
-    case "UNAUTHORIZED":
-      if (registry === "docker.io")
-        return `Check the name; a private repository needs "${login}" with a user who may read it`;
-      return help ?? (authenticated ? `The credentials were not taken: use "${login}" with others` : `Use "${login}"`);
-    case "DENIED":
-      return authenticated ? help : `Nobody is logged in: use "${login}"`;
-    case "RATE_LIMITED": {
-      const reset = header("ratelimit-reset");
-      const when = reset === undefined ? "" : `; it is reset in ${oneLine(reset, 40)} s`;
-      return authenticated ? `Try again later${when}` : `Logged-in users may do more: "${login}"${when}`;
-    }
-    default:
-      return codes.length === 0 && isHtml(header("content-type"), body) ? `Is ${registry} a registry?` : undefined;
+  if (code === "UNAUTHORIZED") {
+    if (registry === "docker.io")
+      return `Check the name; a private repository needs "${login}" with a user who may read it`;
+    return help ?? (authenticated ? `The credentials were not taken: use "${login}" with others` : `Use "${login}"`);
   }
+  if (code === "DENIED") return authenticated ? help : `Nobody is logged in: use "${login}"`;
+  if (code === "RATE_LIMITED") {
+    const reset = header("ratelimit-reset");
+    const when = reset === undefined ? "" : `; it is reset in ${oneLine(reset, 40)} s`;
+    return authenticated ? `Try again later${when}` : `Logged-in users may do more: "${login}"${when}`;
+  }
+  return codes.length === 0 && isHtml(header("content-type"), body) ? `Is ${registry} a registry?` : undefined;
 }
 
 function isHtml(contentType: string | undefined, body: Uint8Array): boolean {

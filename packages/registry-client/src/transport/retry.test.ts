@@ -50,7 +50,7 @@ test("Retry-After is kept, as seconds and as a date", async () => {
     if (after === undefined) response.end("ok");
     else response.writeHead(429, { "retry-after": after }).end();
   });
-  await using at = await openHost(server.host, { retries: { ...clock, random: () => 0 } });
+  await using at = await openHost(server.host, { retries: { now: clock.now, sleep: clock.sleep, random: () => 0 } });
   expect((await at.host.send(request)).status).toBe(200);
   expect(clock.waits).toEqual([7000, 13_000]);
 });
@@ -124,7 +124,7 @@ test("progress gives the whole budget back", async () => {
 
 test("waits grow to their bound and are drawn by lot", async () => {
   const clock = new TestClock();
-  const attempts = new Pace({ ...clock, random: () => 0.5, attempts: 9 }).attempts();
+  const attempts = new Pace({ now: clock.now, sleep: clock.sleep, random: () => 0.5, attempts: 9 }).attempts();
   for (let round = 0; round < 8; round += 1)
     await attempts.failed(new RegistryError("UNAVAILABLE", "x", { transient: true }));
   expect(clock.waits).toEqual([250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);

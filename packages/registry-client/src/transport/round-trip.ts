@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { knownOf } from "@lading/oci";
 import type { Dispatcher } from "undici";
 import type { RequestBody } from "./registry-host.ts";
 import { ResponseBody } from "./response-body.ts";
@@ -28,6 +29,9 @@ export interface WireResponse {
   readonly headers: IncomingHttpHeaders;
   readonly body: ResponseBody;
 }
+
+/** The most that a socket of undici takes without being full: 64 KiB plain, 16 KiB with TLS. */
+const socketHighWater = 64 * 1024;
 
 /** Errors that request bodies failed with: they are no fault of this host, and trying again here is of no use. */
 const bodyFailures = new WeakSet<object>();
@@ -83,7 +87,8 @@ class RoundTrip implements Dispatcher.DispatchHandler {
       reset: false,
     };
     // undici takes an async iterable as body, and its types do not say so.
-    Reflect.apply(dispatcher.dispatch, dispatcher, [options, this]);
+    const dispatch: unknown = Reflect.get(dispatcher, "dispatch");
+    if (typeof dispatch === "function") Reflect.apply(dispatch, dispatcher, [options, this]);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -161,9 +166,13 @@ class RoundTrip implements Dispatcher.DispatchHandler {
   async *#send(body: RequestBody): AsyncGenerator<Uint8Array, void, undefined> {
     let sent = 0;
     try {
-      for await (const chunk of body.open({ signal: this.#bodySignal.signal })) {
+      const bytes = body.open({ signal: this.#bodySignal.signal });
+      const { recycle } = knownOf(bytes);
+      for await (const chunk of bytes) {
         sent += chunk.byteLength;
         yield chunk;
+        // undici asks for more when the socket has none left of a chunk this large.
+        if (chunk.byteLength >= socketHighWater) recycle?.(chunk);
       }
       if (sent !== body.size) throw new RangeError(`Cannot send a body of ${body.size} bytes: it has ${sent}`);
     } catch (error) {
