@@ -43,7 +43,7 @@ export const command: Command = {
       return;
     }
 
-    const { credential, again } = await credentialOf(flags, known);
+    const { credential, again } = await credentialOf(flags, known, signal);
     await checkCredential(key, credential, { ...clientSettings(flags, hosts), signal });
     if (again !== undefined) return report(flags, shown, credential, again, "Existing credentials are valid");
     const stored = await storeCredential(shown, credential, { ...places, signal });
@@ -62,7 +62,11 @@ interface Chosen {
 }
 
 // As podman: with neither user nor password given, credentials that are there are tried.
-async function credentialOf(flags: Flags, known: () => Promise<FoundCredential | undefined>): Promise<Chosen> {
+async function credentialOf(
+  flags: Flags,
+  known: () => Promise<FoundCredential | undefined>,
+  signal: AbortSignal,
+): Promise<Chosen> {
   const given = flags.text("username");
   if (given === undefined && flags.on("password-stdin"))
     throw new UsageError("Cannot use --password-stdin without --username");
@@ -70,10 +74,10 @@ async function credentialOf(flags: Flags, known: () => Promise<FoundCredential |
     const found = await known();
     if (found !== undefined) return { credential: found.credential, again: found.from };
   }
-  const username = given ?? (await ask("Username: "));
+  const username = given ?? (await ask("Username: ", { signal }));
   if (username === "") throw new UsageError("Cannot log in without a user name");
   if (username.includes(":")) throw new UsageError(`Cannot log in as "${username}": a user name has no colon`);
-  return { credential: { type: "password", username, password: await readSecret(flags, "Password: ") } };
+  return { credential: { type: "password", username, password: await readSecret(flags, "Password: ", signal) } };
 }
 
 async function warnOfOther(stored: Credential, found: FoundCredential | undefined): Promise<void> {
