@@ -2,7 +2,7 @@ import { parseReference, type Reference } from "@lading/oci";
 import type { Keychain } from "./auth/credential.ts";
 import { defaultKeychain } from "./credentials/keychain.ts";
 import type { Endpoint, HostConfig } from "./hosts/host-config.ts";
-import { loadHostConfig } from "./hosts/load-host-config.ts";
+import { type LoadedHostConfig, loadHostConfig } from "./hosts/load-host-config.ts";
 import { Repository } from "./repository.ts";
 import type { RemoteRepository } from "./repository/remote.ts";
 import { AddressGuard } from "./transport/address-guard.ts";
@@ -34,8 +34,8 @@ export class RegistryClient implements AsyncDisposable {
   readonly #wire: Wire;
   readonly #hosts = new Map<string, RegistryHost>();
 
-  private constructor(options: RegistryClientOptions, hostConfig: HostConfig) {
-    const { keychain = defaultKeychain(), userAgent = "lading", timeouts, onTrace } = options;
+  private constructor(options: RegistryClientOptions, hostConfig: HostConfig, keychain: Keychain) {
+    const { userAgent = "lading", timeouts, onTrace } = options;
     this.#options = options;
     this.#hostConfig = hostConfig;
     this.#keychain = keychain;
@@ -43,7 +43,16 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   static async open(options: RegistryClientOptions = {}): Promise<RegistryClient> {
-    return new RegistryClient(options, options.hostConfig ?? (await loadHostConfig()));
+    const { onTrace } = options;
+    const hostConfig: HostConfig & Partial<LoadedHostConfig> = options.hostConfig ?? (await loadHostConfig());
+    const { credentialHelpers } = hostConfig;
+    const keychain =
+      options.keychain ??
+      defaultKeychain({
+        ...(credentialHelpers === undefined ? {} : { credentialHelpers }),
+        ...(onTrace === undefined ? {} : { onTrace }),
+      });
+    return new RegistryClient(options, hostConfig, keychain);
   }
 
   /** The host behind an endpoint: one for each, so that what was learned of it is kept. */

@@ -1,6 +1,3 @@
-import { randomUUID } from "node:crypto";
-import { chown, mkdir, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
 import type { Options } from "@lading/oci";
 import type { Credential } from "../auth/credential.ts";
 import { RegistryError } from "../errors.ts";
@@ -10,6 +7,7 @@ import { type AuthPath, type AuthPlaces, authPaths } from "./auth-paths.ts";
 import { eraseFromHelper, listHelper, storeInHelper } from "./helper.ts";
 import { editJson } from "./json-edit.ts";
 import { authFileHelper } from "./keychain.ts";
+import { writePrivately } from "./private-file.ts";
 
 export interface StoreOptions extends AuthPlaces, Options {
   /** `credential-helpers` of registries.conf, see `KeychainOptions`. */
@@ -221,48 +219,4 @@ function keysFor(file: AuthFile, { registry, repository }: LoginKey): readonly s
 async function textOf(path: string): Promise<string> {
   const text = await readAuthText(path);
   return text === undefined || text.trim() === "" ? "{\n}\n" : text;
-}
-
-/**
- * Writes a file that nobody else may read, whole or not at all. Links are followed, so that a
- * config.json which is one stays one; the owner stays who it was.
- */
-async function writePrivately(path: string, text: string): Promise<void> {
-  try {
-    const target = await targetOf(path);
-    const before = await stat(target).catch(() => undefined);
-    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-    const temporary = `${target}.${randomUUID()}.tmp`;
-    try {
-      const file = await open(temporary, "wx", 0o600);
-      try {
-        await file.writeFile(text);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      // Root may keep another's file: what it cannot give back stays root's.
-      if (before !== undefined && before.uid !== process.getuid?.())
-        await chown(temporary, before.uid, before.gid).catch(() => undefined);
-      await rename(temporary, target);
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    }
-  } catch (cause) {
-    throw new RegistryError("CREDENTIALS", `Cannot write credentials to "${path}"`, { cause });
-  }
-}
-
-// realpath() knows nothing of a link to a file that is still to be made.
-async function targetOf(path: string): Promise<string> {
-  let target = resolve(path);
-  for (let hops = 0; hops < 40; hops++) {
-    const real = await realpath(target).catch(() => undefined);
-    if (real !== undefined) return real;
-    const link = await readlink(target).catch(() => undefined);
-    if (link === undefined) return target;
-    target = resolve(dirname(target), link);
-  }
-  throw new Error("There are too many links");
 }
