@@ -80,7 +80,7 @@ export function mergeRegistriesConf(base: RegistriesConf, over: RegistriesConf):
 
 /** The entry with the longest prefix of a reference. */
 export function findRegistry(conf: RegistriesConf, reference: Reference): RegistryEntry | undefined {
-  const text = formatReference(reference);
+  const text = nameOf(reference);
   let best: RegistryEntry | undefined;
   for (const entry of conf.registries)
     if (matchPrefix(text, entry.prefix) !== undefined && entry.prefix.length > (best?.prefix.length ?? 0)) best = entry;
@@ -90,27 +90,30 @@ export function findRegistry(conf: RegistriesConf, reference: Reference): Regist
 /** The reference at a location; tag and digest stay. Throws SyntaxError when it cannot be a name. */
 export function relocate(reference: Reference, prefix: string, location: string): Reference {
   if (location === "") return reference;
-  const text = formatReference(reference);
+  const text = nameOf(reference);
   const moved = location + text.slice(matchPrefix(text, prefix));
   const parsed = parseReference(moved);
-  if (formatReference(parsed) !== moved || parsed.tag !== reference.tag || parsed.digest !== reference.digest)
+  if (formatReference(parsed) !== moved || nameOf(parsed) !== moved)
     throw new SyntaxError(
       `Cannot find ${text} at ${JSON.stringify(location)}: ${JSON.stringify(moved)} is no full name`,
     );
-  return parsed;
+  return { ...reference, registry: parsed.registry, repository: parsed.repository };
 }
 
-/** How much of a full reference a prefix is; undefined when it is none. */
-export function matchPrefix(reference: string, prefix: string): number | undefined {
+/**
+ * How much of a full name, without tag and digest, a prefix is; undefined when it is none. The manual
+ * page has prefixes with a tag, but podman and skopeo look for names alone.
+ */
+export function matchPrefix(name: string, prefix: string): number | undefined {
   if (prefix.startsWith("*.")) {
-    const host = /^(?:\[[^\]]*\]|[^:/]*)/.exec(reference)?.[0] ?? "";
+    const host = /^[^:/]*/.exec(name)?.[0] ?? "";
     return host.endsWith(prefix.slice(1)) && host.length >= prefix.length ? host.length : undefined;
   }
-  if (!reference.startsWith(prefix)) return undefined;
-  const next = reference.charAt(prefix.length);
-  // Behind a host a colon has the port: another registry.
-  const ends = next === "" || next === "/" || next === "@" || (next === ":" && prefix.includes("/"));
-  return ends ? prefix.length : undefined;
+  return name === prefix || name.startsWith(`${prefix}/`) ? prefix.length : undefined;
+}
+
+function nameOf({ registry, repository }: Reference): string {
+  return `${registry}/${repository}`;
 }
 
 function readDocument(text: string): ConfDocument {
