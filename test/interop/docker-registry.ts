@@ -19,7 +19,10 @@ export interface DockerRegistry extends AsyncDisposable {
 
 export interface DockerRegistryOptions {
   /** Default: plain HTTP. */
-  readonly tls?: Certificate;
+  readonly tls?: Certificate & {
+    /** Clients must show a certificate of this authority. */
+    readonly clientAuthority?: string;
+  };
   /** Basic authentication of one user. */
   readonly user?: { readonly name: string; readonly password: string };
   /** Bearer tokens of this server, whose signatures the certificate verifies. */
@@ -47,7 +50,15 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
       storage: { filesystem: { rootdirectory: options.storage ?? at("data") }, delete: { enabled: true } },
       http: {
         addr: "127.0.0.1:0",
-        ...(tls === undefined ? {} : { tls: { certificate: tls.certificate, key: tls.key } }),
+        ...(tls === undefined
+          ? {}
+          : {
+              tls: {
+                certificate: tls.certificate,
+                key: tls.key,
+                ...(tls.clientAuthority === undefined ? {} : { clientcas: [tls.clientAuthority] }),
+              },
+            }),
       },
       ...(user === undefined ? {} : { auth: { htpasswd: { realm: "test", path: at("htpasswd") } } }),
       ...(token === undefined

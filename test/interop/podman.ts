@@ -1,12 +1,17 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { run, type RunOptions } from "./command.ts";
 import { temporaryFolder } from "@lading/testkit";
 
 export interface Podman extends AsyncDisposable {
   /** Run `podman …` on a store of its own. */
   (args: readonly string[], options?: RunOptions): Promise<string>;
+  /** Serves Docker's API on a socket until it is disposed of. */
+  serve(): Promise<{ readonly socket: string } & AsyncDisposable>;
 }
 
 /** podman with a store, a configuration and networks of its own; everything is gone afterwards. */
@@ -25,12 +30,31 @@ export async function startPodman(): Promise<Podman> {
     "--network-config-dir",
     at("net"),
   ];
+  const env = { CONTAINERS_CONF: at("containers.conf") };
   const podman = (args: readonly string[], options: RunOptions = {}): Promise<string> =>
-    run("podman", [...store, ...args], {
-      ...options,
-      env: { ...options.env, CONTAINERS_CONF: at("containers.conf") },
-    });
+    run("podman", [...store, ...args], { ...options, env: { ...options.env, ...env } });
   return Object.assign(podman, {
+    async serve() {
+      const socket = at("podman.sock");
+      const service = spawn("podman", [...store, "system", "service", "--time=0", `unix://${socket}`], {
+        stdio: ["ignore", "ignore", "pipe"],
+        env: { ...process.env, ...env },
+      });
+      let log = "";
+      service.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
+      const exited = once(service, "exit");
+      while (!existsSync(socket)) {
+        if (service.exitCode !== null) throw new Error(`Cannot start podman's service: ${log}`);
+        await setTimeout(20);
+      }
+      return {
+        socket,
+        async [Symbol.asyncDispose](): Promise<void> {
+          service.kill("SIGTERM");
+          await exited;
+        },
+      };
+    },
     async [Symbol.asyncDispose](): Promise<void> {
       await podman(["rm", "--all", "--force", "--time", "0"]);
       await podman(["network", "prune", "--force"]);
