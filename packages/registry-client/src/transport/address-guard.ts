@@ -30,9 +30,11 @@ export class AddressGuard {
   check(url: URL, registry: URL, what: string): void {
     if (url.origin === registry.origin) return;
     const refuse = (reason: string, hint?: string): RegistryError =>
-      new RegistryError("UNSAFE_URL", `Cannot follow ${what} to "${redactUrl(url)}": ${reason}`, {
-        ...(hint === undefined ? {} : { hint }),
-      });
+      new RegistryError(
+        "UNSAFE_URL",
+        `Cannot follow ${what} to "${redactUrl(url)}": ${reason}`,
+        hint === undefined ? {} : { hint },
+      );
     if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse("it is neither https nor http");
     if (url.username !== "" || url.password !== "") throw refuse("it holds credentials");
     if (url.protocol === "http:" && registry.protocol === "https:")

@@ -4,7 +4,6 @@ import type { Dispatcher } from "undici";
 import buildConnector from "undici/lib/core/connect.js";
 import Agent from "undici/lib/dispatcher/agent.js";
 import Pool from "undici/lib/dispatcher/pool.js";
-import ProxyAgent from "undici/lib/dispatcher/proxy-agent.js";
 import type { TlsSettings } from "../hosts/host-config.ts";
 import { authorities } from "./authorities.ts";
 import { Timeout } from "./timeout.ts";
@@ -33,13 +32,13 @@ const keepAlive = 15_000;
 /** All connections of a client, kept alive between requests. */
 export class Connections {
   readonly #timeouts: ConnectionTimeouts;
-  readonly #agents: { readonly way: Way; readonly agent: Dispatcher }[] = [];
+  readonly #agents: { readonly way: Way; readonly agent: Promise<Dispatcher> }[] = [];
 
   constructor(timeouts: ConnectionTimeouts) {
     this.#timeouts = timeouts;
   }
 
-  to(way: Way): Dispatcher {
+  to(way: Way): Promise<Dispatcher> {
     const known = this.#agents.find((entry) => sameWay(entry.way, way));
     if (known !== undefined) return known.agent;
     const agent = this.#open(way);
@@ -49,10 +48,10 @@ export class Connections {
 
   /** Ends all connections, also those in use. */
   async close(): Promise<void> {
-    await Promise.all(this.#agents.splice(0).map(({ agent }) => agent.destroy()));
+    await Promise.all(this.#agents.splice(0).map(async ({ agent }) => (await agent).destroy()));
   }
 
-  #open({ tls, verifyTls, proxy, lookup, systemAuthorities }: Way): Dispatcher {
+  async #open({ tls, verifyTls, proxy, lookup, systemAuthorities }: Way): Promise<Dispatcher> {
     const { connect: timeout, stall } = this.#timeouts;
     const ca = authorities(tls.ca ?? [], systemAuthorities);
     const settings = {
@@ -66,6 +65,8 @@ export class Connections {
     const common = { allowH2: false, pipelining: 1, keepAliveTimeout: keepAlive, headersTimeout: 0, bodyTimeout: 0 };
     if (proxy === undefined)
       return new Agent({ ...common, connect: watched(buildConnector({ ...settings, lookup }), stall) });
+    // It stands on methods that only the index of undici brings.
+    const { ProxyAgent } = await import("undici");
     return new ProxyAgent({
       ...common,
       uri: proxy.href,

@@ -154,8 +154,16 @@ class RoundTrip implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer);
     this.#request.signal?.removeEventListener("abort", this.#aborted);
     this.#bodySignal.abort(new Error("The exchange is over"));
-    void this.#sending?.return().catch(() => undefined);
+    void this.#closeSource();
     this.#request.onEnd?.(this.#status, this.#bytes, error);
+  }
+
+  async #closeSource(): Promise<void> {
+    try {
+      await this.#sending?.return();
+    } catch {
+      // What a source says when it is closed early matters to nobody.
+    }
   }
 
   #awaitHeaders(): void {

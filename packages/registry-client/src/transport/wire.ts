@@ -81,7 +81,7 @@ export class Wire {
   }: Exchange): Promise<HttpResponse> {
     const { hostConfig, userAgent, onTrace } = this.#options;
     const what = `${method} ${redactUrl(url)}`;
-    const dispatcher = this.#connections.to({
+    const dispatcher = await this.#connections.to({
       tls: await hostConfig.tls(url.host),
       verifyTls,
       // With a proxy only addresses in URLs can be judged: the proxy looks names up.
