@@ -21,7 +21,9 @@ const keychain: Keychain = {
 test.each(registryFaults)("$outcome: $name", { timeout: 20_000 }, async (fault) => {
   const check = (username: string, password: string): boolean =>
     username === user.username && password === user.password;
+  const broken: unknown[] = [];
   await using registry = await startRegistry({
+    onAccess: ({ error }) => error !== undefined && broken.push(error),
     auth: { type: fault.auth ?? "basic", check },
     faults: [{ ...fault, applies: (request) => isAffected(fault, request) }],
   });
@@ -43,6 +45,8 @@ test.each(registryFaults)("$outcome: $name", { timeout: 20_000 }, async (fault) 
     expect(codesOf(error)).toContain(fault.code);
   }
 
+  // The faults are those that are told of, and none of the registry's own.
+  expect(broken).toEqual([]);
   expect(registry.requests.some((request) => isAffected(fault, request))).toBe(true);
   expect(registry.otherRequests.filter(({ headers }) => headers.authorization !== undefined)).toEqual([]);
   expect(clock.waited()).toBeGreaterThanOrEqual(fault.waits ?? 0);

@@ -44,17 +44,14 @@ export async function innerAnswer(
   request.once("close", () => request.complete || inner.destroy());
   const response = await answered;
   const body = await buffer(response);
-  return {
-    status: response.statusCode ?? 0,
-    headers: { ...response.headers, connection: undefined, "keep-alive": undefined },
-    body,
-  };
+  // How long a connection lasts is each hop's own business.
+  const { connection: _, "keep-alive": __, ...passed } = response.headers;
+  return { status: response.statusCode ?? 0, headers: passed, body };
 }
 
 /** Sends `answer` as it is. */
 export async function send({ response }: FaultScene["raw"], { status, headers, body }: Answer): Promise<void> {
-  const defined = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
-  response.writeHead(status, defined).end(response.req.method === "HEAD" ? undefined : body);
+  response.writeHead(status, defined(headers)).end(response.req.method === "HEAD" ? undefined : body);
 }
 
 /** The registry's answer with something changed; what is undefined is left out. */
@@ -117,7 +114,7 @@ export function brokenBody(
     const { response } = scene.raw;
     const limit = keepRange ? bytes(body.byteLength) : Math.min(bytes(body.byteLength), body.byteLength - 1);
     if (limit >= body.byteLength) return await send(scene.raw, { status, headers, body });
-    response.writeHead(status, headers);
+    response.writeHead(status, defined(headers));
     await new Promise<void>((resolve) => response.write(body.subarray(0, limit), () => resolve()));
     const { socket } = response;
     if (how === "reset") socket?.resetAndDestroy();
@@ -136,4 +133,8 @@ export const lostAnswer: Injection = async (scene) => {
 
 async function drained(request: IncomingMessage): Promise<void> {
   for await (const _ of request);
+}
+
+function defined(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
 }

@@ -190,7 +190,7 @@ const bodies: readonly RegistryFault[] = [
   fault(blobGet, "too many bytes", once, longer, survives),
   fault(blobGet, "too many bytes", always, longer, refuses("SIZE_MISMATCH")),
   fault(blobGet, "Content-Length and body too short", once, shorter, survives),
-  fault(blobGet, "gzip as Content-Encoding", always, gzipped, survives),
+  fault(blobGet, "gzip as Content-Encoding", always, gzipped, refuses("SIZE_MISMATCH")),
   fault(manifestGet, "wrong bytes", once, flipped, survives),
   fault(manifestGet, "wrong bytes", always, flipped, refuses("DIGEST_MISMATCH")),
   fault(manifestGet, "gzip as Content-Encoding", always, gzipped, survives),
@@ -472,24 +472,19 @@ function inChunks(name: string, inject: Injection): RegistryFault {
 }
 
 const range = (change: (last: number) => string | undefined): Injection =>
-  changed(({ headers }) => ({
-    headers: { ...headers, range: change(Number(String(headers["range"]).split("-")[1])) },
-  }));
-/** The second chunk is cut; what the registry says of it has the form given. */
+  // Of a 416 it is right everywhere, or nobody could go on.
+  changed(({ status, headers }) =>
+    status === 416 ? {} : { headers: { ...headers, range: change(Number(String(headers["range"]).split("-")[1])) } },
+  );
+/** The second chunk is cut once; what the registry says of it then has the form given. */
 const cutThen = (form: Injection): Injection => {
-  const cut = new WeakSet<object>();
+  const done = new WeakSet<URL>();
   return async (scene) => {
-    const { request } = scene;
-    const { socket } = scene.raw.request;
-    if (
-      request.method === "PATCH" &&
-      request.headers["content-range"]?.startsWith("1048576-") === true &&
-      !cut.has(socket)
-    ) {
-      cut.add(socket);
-      return await resetUpload(1000)(scene);
-    }
-    await form(scene);
+    const { request, other } = scene;
+    const second = request.method === "PATCH" && request.headers["content-range"]?.startsWith("1048576-") === true;
+    if (!second || done.has(other)) return await form(scene);
+    done.add(other);
+    await resetUpload(1000)(scene);
   };
 };
 
