@@ -1,11 +1,16 @@
 import { availableParallelism } from "node:os";
 import {
+  type Blob,
+  type Bytes,
+  type Descriptor,
+  type Digest,
   firstOf,
   formatPlatform,
   type Image,
   type Layer,
   Limiter,
   MemoryStore,
+  OciError,
   type Source,
   writeImage,
   writeIndex,
@@ -55,8 +60,12 @@ export async function build(request: BuildRequest): Promise<BuildResult> {
           { annotations: prepared.plan.indexAnnotations, signal: request.signal },
         );
   const found = new Set(prepared.bases.flatMap((base) => base?.found ?? []));
+  const inherited = new Set(prepared.bases.flatMap((base) => base?.image.layers ?? []).map(digestOfBlob));
   const sources = Array.from(found, ({ source, place }) =>
-    blaming(source, (_, cause) => new BuildError("BASE", `Cannot use base "${place}": ${cause.message}`, { cause })),
+    only(
+      inherited,
+      blaming(source, (_, cause) => new BuildError("BASE", `Cannot use base "${place}": ${cause.message}`, { cause })),
+    ),
   );
   return {
     source: firstOf(memory, layerSource(cache, packed), ...sources),
@@ -144,6 +153,22 @@ function layerSource({ store, layers }: LayerCache, packed: ReadonlyMap<LayerPla
   return {
     resolve: (name, options) => layers.resolve(name, options),
     blob: (descriptor) => (own.has(descriptor.digest) ? store.ownBlob(descriptor) : layers.blob(descriptor)),
+  };
+}
+
+function digestOfBlob({ descriptor }: Blob): Digest {
+  return descriptor.digest;
+}
+
+/** Of a base its layers alone: what a build made is not in the base's registry, and cannot be mounted from there. */
+function only(digests: ReadonlySet<Digest>, source: Source): Source {
+  async function* missing({ digest }: Descriptor): Bytes {
+    throw new OciError("NOT_FOUND", `Cannot find ${digest}: it is no layer of the base`);
+  }
+  return {
+    resolve: (name, options) => source.resolve(name, options),
+    blob: (descriptor) =>
+      digests.has(descriptor.digest) ? source.blob(descriptor) : { descriptor, open: () => missing(descriptor) },
   };
 }
 
