@@ -88,13 +88,13 @@ describe.runIf(installed("docker-registry", "htpasswd", "skopeo", "podman"))("a 
   test("a helper of registries.conf keeps them, for skopeo too", async () => {
     await using home = await startHome();
     const helper = await writeCredentialHelper(home.at("bin"), "test");
-    const conf = home.at("registries.conf");
+    const conf = home.at(".config/containers/registries.conf");
+    await mkdir(home.at(".config/containers"), { recursive: true });
     await writeFile(conf, 'credential-helpers = ["test"]\n');
-    const login = ["login", registry.host, "-u", user.name, "--password-stdin", "--registries-conf", conf];
-    await home.lading(login, user.password);
+    await home.lading(["login", registry.host, "-u", user.name, "--password-stdin"], user.password);
     expect(await helper.entries()).toEqual({ [registry.host]: { Username: user.name, Secret: user.password } });
-    const env = { ...home.env, CONTAINERS_REGISTRIES_CONF: conf };
-    expect((await run("skopeo", ["login", "--get-login", registry.host], { env })).trim()).toBe(user.name);
+    const shown = await run("skopeo", ["login", "--get-login", registry.host], { env: home.env });
+    expect(shown.trim()).toBe(user.name);
     expect(await home.lading(["login", "--get-login", "--registries-conf", conf, registry.host])).toBe("bob\n");
   });
 
