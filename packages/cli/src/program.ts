@@ -85,6 +85,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => await import("./commands/delete.ts"),
   },
   {
+    usage: "serve <place>",
+    describe: "Serve images as a registry",
+    load: async () => await import("./commands/serve.ts"),
+  },
+  {
     usage: "login [registry]",
     describe: "Keep credentials for a registry, once it has taken them",
     load: async () => await import("./commands/login.ts"),

@@ -18,9 +18,10 @@ const keychain: Keychain = {
   find: () => Promise.resolve({ credential: { type: "password", ...user }, from: "the test" }),
 };
 
+const check = (username: string, password: string): boolean =>
+  username === user.username && password === user.password;
+
 test.each(registryFaults)("$outcome: $name", { timeout: 20_000 }, async (fault) => {
-  const check = (username: string, password: string): boolean =>
-    username === user.username && password === user.password;
   const broken: unknown[] = [];
   await using registry = await startRegistry({
     onAccess: ({ error }) => error !== undefined && broken.push(error),

@@ -39,8 +39,8 @@ export async function sendBlob(exchange: Exchange): Promise<void> {
 
 /** Whether an If-None-Match names what would be sent. */
 export function isFresh(condition: string | undefined, etag: string): boolean {
-  const tags = (condition ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
-  return tags.includes(etag) || tags.includes("*");
+  const tags = new Set((condition ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, "")));
+  return tags.has(etag) || tags.has("*");
 }
 
 export async function deleteBlob(): Promise<void> {

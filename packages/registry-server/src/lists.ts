@@ -1,6 +1,15 @@
-import { type Descriptor, type Digest, mediaTypes, OciError } from "@lading/oci";
+import {
+  type Descriptor,
+  type Digest,
+  mediaTypes,
+  OciError,
+  type Options,
+  readBlob,
+  type Referrer,
+  referrerOf,
+  type Source,
+} from "@lading/oci";
 import { askedRepository, type Exchange, parseDigestOf } from "./exchange.ts";
-import { referrerOf } from "./manifests.ts";
 import { Problem, sendJson } from "./problem.ts";
 
 /** GET …/tags/list with `n` and `last` (end-8a, end-8b). */
@@ -26,12 +35,8 @@ export async function sendReferrers(exchange: Exchange): Promise<void> {
   const artifactType = route.query.get("artifactType");
   const found = new Map<Digest, Descriptor>();
   for (const manifest of await askedRepository(exchange).manifests({ signal })) {
-    const referrer = await referrerOf(catalog.backing.source, manifest, { signal }).catch((error: unknown) => {
-      // What cannot be read refers to nothing.
-      if (error instanceof OciError || error instanceof Problem) return undefined;
-      throw error;
-    });
-    if (referrer?.subject === subject) found.set(manifest.digest, referrer.descriptor);
+    const referrer = await readReferrer(catalog.backing.source, manifest, { signal });
+    if (referrer?.subject.digest === subject) found.set(manifest.digest, referrer.descriptor);
   }
   const manifests = [...found.values()].filter((each) => artifactType === null || each.artifactType === artifactType);
   if (artifactType !== null) response.setHeader("oci-filters-applied", "artifactType");
@@ -41,6 +46,16 @@ export async function sendReferrers(exchange: Exchange): Promise<void> {
     { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests },
     { "content-type": mediaTypes.ociIndex },
   );
+}
+
+async function readReferrer(source: Source, manifest: Descriptor, options: Options): Promise<Referrer | undefined> {
+  try {
+    return referrerOf(manifest, await readBlob(source.blob(manifest), options));
+  } catch (error) {
+    // What cannot be read refers to nothing.
+    if (error instanceof OciError) return undefined;
+    throw error;
+  }
 }
 
 function sendPage(

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import {
   type Descriptor,
-  type Digest,
   digestOf,
   type Index,
   isDigest,
@@ -10,7 +9,6 @@ import {
   isTag,
   type Manifest,
   OciError,
-  type Options,
   parseIndex,
   parseManifest,
   readBlob,
@@ -168,27 +166,4 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 function checkTag(tag: string): string {
   if (isTag(tag)) return tag;
   throw new Problem(404, "MANIFEST_UNKNOWN", `Cannot use ${JSON.stringify(tag.slice(0, 200))} as a tag`);
-}
-
-export async function referrerOf(
-  source: Exchange["catalog"]["backing"]["source"],
-  descriptor: Descriptor,
-  options?: Options,
-): Promise<{ readonly subject: Digest; readonly descriptor: Descriptor } | undefined> {
-  const bytes = await readBlob(source.blob(descriptor), options);
-  const document = parseDocument(bytes, descriptor.mediaType);
-  if (document.subject === undefined) return undefined;
-  const { annotations } = document;
-  const artifactType = document.artifactType ?? ("config" in document ? document.config.mediaType : undefined);
-  const { mediaType, digest, size } = descriptor;
-  return {
-    subject: document.subject.digest,
-    descriptor: {
-      mediaType,
-      digest,
-      size,
-      ...(artifactType === undefined ? {} : { artifactType }),
-      ...(annotations === undefined ? {} : { annotations }),
-    },
-  };
 }

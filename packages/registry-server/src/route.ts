@@ -40,7 +40,7 @@ export interface Route extends ServedRequest {
 /** Understands a request line. Throws Problem when the path cannot be decoded. */
 export function routeOf(request: IncomingMessage): Route {
   const { method = "GET", url = "/", headers } = request;
-  const [path = "", search = ""] = splitOnce(url, "?");
+  const [path, search] = splitOnce(url, "?");
   const query = new URLSearchParams(search);
   return { method, url, headers, query, ...endpointOf(method, decode(path), query) };
 }

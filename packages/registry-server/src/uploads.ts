@@ -19,7 +19,7 @@ export class Uploads {
 
   start(repository: RepositoryName): Upload {
     for (const upload of this.#open.values())
-      if (Date.now() - upload.touched > idleLimit) this.#end(upload, new Error("Nobody went on with the upload"));
+      if (Date.now() - upload.touched > idleLimit) void this.#end(upload, new Error("Nobody went on with the upload"));
     const upload = new Upload(this.#store, repository);
     this.#open.set(upload.id, upload);
     return upload;

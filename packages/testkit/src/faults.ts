@@ -124,7 +124,11 @@ const connections: readonly RegistryFault[] = [
     .filter((target) => target !== uploadPut)
     .map((target) => fault(target, "no answer", once, silence, survives)),
   fault(blobGet, "no answer", always, silence, refuses("UNAVAILABLE")),
-  fault(uploadPut, "the body is not read", once, silence, survives, { layerSize: 8 * mebibyte }),
+  fault(uploadPut, "the body is not read", once, silence, survives, {
+    // More than the kernel's buffers take in.
+    layerSize: 24 * mebibyte,
+    only: ({ headers }) => Number(headers["content-length"]) > mebibyte,
+  }),
   fault(uploadPut, "the answer is lost", once, lostAnswer, survives),
   fault(manifestPut, "the answer is lost", once, lostAnswer, survives),
   fault(uploadPost, "the answer is lost", once, lostAnswer, survives),
