@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { copy, type Descriptor, digestOf, jsonBytes, MemoryStore, mediaTypes, readBlob } from "@lading/oci";
 import { randomImage, type RandomImage, storeSuite, validateImage } from "@lading/testkit";
 import { describe, expect, test } from "vitest";
-import { Repository } from "./repository.ts";
+import { Repository, type RepositoryOptions } from "./repository.ts";
 import { answer, blobOf, failing, type Intercept, type Served, servedRepository } from "./repository/served.suite.ts";
 
 storeSuite(
@@ -30,6 +30,15 @@ async function withImage(intercept?: Intercept): Promise<Served & { readonly ima
   await served.registry.store.tag(image.descriptor, `${served.registry.host}/acme/app:v1`);
   return { ...served, image };
 }
+
+const withCharset: Intercept = async (_request, { response }, next) => {
+  const writeHead = response.writeHead.bind(response);
+  response.writeHead = (status: number, headers?: unknown) => {
+    const given = typeof headers === "object" && headers !== null ? headers : {};
+    return writeHead(status, { ...given, "content-type": `${mediaTypes.ociManifest}; charset=utf-8` });
+  };
+  await next();
+};
 
 describe("resolve", () => {
   test("is one HEAD, and the GET that follows is the only one", async () => {
@@ -60,14 +69,6 @@ describe("resolve", () => {
   });
 
   test("takes a Content-Type with parameters", async () => {
-    const withCharset: Intercept = async (_request, { response }, next) => {
-      const writeHead = response.writeHead.bind(response);
-      response.writeHead = (status: number, headers?: unknown) => {
-        const given = typeof headers === "object" && headers !== null ? headers : {};
-        return writeHead(status, { ...given, "content-type": `${mediaTypes.ociManifest}; charset=utf-8` });
-      };
-      await next();
-    };
     await using served = await withImage(failing(isManifest("HEAD"), withCharset));
     expect((await served.repository.resolve("v1")).mediaType).toBe(mediaTypes.ociManifest);
   });
@@ -184,25 +185,19 @@ describe("resolve", () => {
   });
 });
 
-describe("a mirror", () => {
-  const mirrored = (mirror: Served, primary: Served): Repository => {
-    const remote = (served: Served): ConstructorParameters<typeof Repository>[0]["primary"] => ({
-      host: served.client.host({
-        registry: served.registry.host,
-        base: new URL(`https://${served.registry.host}/`),
-        repository: "acme/app",
-        plainHttp: "only",
-        verifyTls: true,
-      }),
-      repository: "acme/app",
-    });
-    return new Repository({
-      name: { registry: primary.registry.host, repository: "acme/app" },
-      primary: remote(primary),
-      mirrors: [remote(mirror)],
-    });
-  };
+function remoteOf(served: Served): RepositoryOptions["primary"] {
+  const { host } = served.registry;
+  const base = new URL(`https://${host}/`);
+  const endpoint = { registry: host, base, repository: "acme/app", plainHttp: "only", verifyTls: true } as const;
+  return { host: served.client.host(endpoint), repository: "acme/app" };
+}
 
+function mirrored(mirror: Served, primary: Served): Repository {
+  const name = { registry: primary.registry.host, repository: "acme/app" };
+  return new Repository({ name, primary: remoteOf(primary), mirrors: [remoteOf(mirror)] });
+}
+
+describe("a mirror", () => {
   test("is read from first, and never written to", async () => {
     await using mirror = await withImage();
     await using primary = await servedRepository();

@@ -41,6 +41,11 @@ async function download(
   return served.registry.requests.filter(isBlobGet).map(({ headers }) => headers.range);
 }
 
+const stall: Intercept = async (_request, { response }) => {
+  response.writeHead(200, { "content-length": String(length) });
+  response.write(content.subarray(0, 1_000_000));
+};
+
 describe("a download", () => {
   test("goes on where the connection broke", async () => {
     const ranges = await download(
@@ -71,10 +76,6 @@ describe("a download", () => {
   });
 
   test("goes on after a stall", async () => {
-    const stall: Intercept = async (_request, { response }) => {
-      response.writeHead(200, { "content-length": String(length) });
-      response.write(content.subarray(0, 1_000_000));
-    };
     const ranges = await download(failing(isBlobGet, stall, 1));
     expect(ranges).toHaveLength(2);
   });

@@ -74,7 +74,8 @@ describe.each([
     const types = Array.from({ length: 8 }, (_, i) => `application/type-${i}`);
     await Promise.all(types.map((type) => pushReferrer(served.repository, subject, type)));
     const found = await served.repository.referrers(subject);
-    expect(found.map(({ artifactType }) => artifactType).toSorted()).toEqual(types);
+    expect(new Set(found.map(({ artifactType }) => artifactType))).toEqual(new Set(types));
+    expect(found).toHaveLength(types.length);
   });
 });
 
@@ -99,7 +100,7 @@ test("the tag that stands in for the API is an index, and keeps what others put 
 test("an entry that another writer's list lost is written again", async () => {
   let tag = "";
   let dropped = false;
-  const racing: Intercept = async (request, raw, next) => {
+  const racing: Intercept = async (request, _raw, next) => {
     await next();
     if (dropped || request.method !== "PUT" || request.reference !== tag) return;
     dropped = true;
@@ -117,13 +118,15 @@ test("an entry that another writer's list lost is written again", async () => {
   expect(await served.repository.referrers(subject)).toEqual([ours]);
 });
 
+const entry = (artifactType: string): Descriptor => ({
+  ...blobOf(Buffer.from(artifactType)).descriptor,
+  artifactType,
+});
+
+const page = (...entries: readonly Descriptor[]): Uint8Array =>
+  jsonBytes({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: entries });
+
 test("a list of several pages is read to its end, and filtered here when the registry did not", async () => {
-  const entry = (artifactType: string): Descriptor => ({
-    ...blobOf(Buffer.from(artifactType)).descriptor,
-    artifactType,
-  });
-  const page = (...entries: readonly Descriptor[]): Uint8Array =>
-    jsonBytes({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: entries });
   const type = { "content-type": mediaTypes.ociIndex };
   const pages: Intercept = async (request, raw, next) => {
     const { pathname } = new URL(request.url, "http://x");

@@ -5,7 +5,9 @@ const isTags = ({ operation }: Parameters<Intercept>[0]): boolean => operation =
 
 async function tagsOf(intercept: Intercept): Promise<readonly string[]> {
   await using served = await servedRepository(failing(isTags, intercept));
-  return await Array.fromAsync(served.repository.tags());
+  const tags: string[] = [];
+  for await (const tag of served.repository.tags()) tags.push(tag);
+  return tags;
 }
 
 const list = (tags: unknown): string => JSON.stringify({ name: "acme/app", tags });
@@ -53,9 +55,10 @@ test.each([
   expect(await tagsOf(answer(200, {}, list(tags)))).toEqual(expected);
 });
 
+const refusing: Intercept = async (request, raw, next) =>
+  (request.url.includes("n=") ? answer(400) : answer(200, {}, list(["a"])))(request, raw, next);
+
 test("a registry that refuses n is asked without", async () => {
-  const refusing: Intercept = async (request, raw, next) =>
-    (request.url.includes("n=") ? answer(400) : answer(200, {}, list(["a"])))(request, raw, next);
   expect(await tagsOf(refusing)).toEqual(["a"]);
 });
 

@@ -17,6 +17,12 @@ const hasBody = ({ operation, headers }: Request): boolean =>
   isUploadOperation(operation) && headers["content-length"] !== "0";
 const isUploadOperation = (operation: string): boolean => operation === "put-upload" || operation === "patch-upload";
 
+/** Requests of an upload with a body of more than `bytes`. */
+const longer =
+  (bytes: number) =>
+  ({ operation, headers }: Request): boolean =>
+    isUploadOperation(operation) && Number(headers["content-length"]) > bytes;
+
 /** Breaks the connection when so many bytes of the body came. */
 function breakAfter(limit: number): Intercept {
   return async (_request, { request }) => {
@@ -40,6 +46,22 @@ async function push(intercept?: Intercept): Promise<readonly string[]> {
   return asked;
 }
 
+const fallThrough: Intercept = async (_request, { request }, next) => {
+  request.url = request.url?.replace(/mount=[^&]*&from=[^&]*/, "");
+  await next();
+};
+
+const lost: Intercept = async (_request, { response }, next) => {
+  const writeHead = response.writeHead.bind(response);
+  response.writeHead = () => writeHead(504);
+  await next();
+};
+
+async function* brokenSource(): AsyncGenerator<Uint8Array> {
+  yield content.subarray(0, 1000);
+  throw new Error("the source broke");
+}
+
 describe("an upload", () => {
   test("is a POST and one PUT of all", async () => {
     expect(await push()).toEqual(["POST start-upload", "PUT put-upload"]);
@@ -50,9 +72,17 @@ describe("an upload", () => {
     await using served = await servedRepository();
     await copy(image.source, served.repository, image.descriptor);
     expect(served.asked().toSorted()).toEqual([
-      ...["HEAD blob", "HEAD blob", "HEAD blob", "HEAD manifest"],
-      ...["POST start-upload", "POST start-upload", "POST start-upload"],
-      ...["PUT manifest", "PUT put-upload", "PUT put-upload", "PUT put-upload"],
+      "HEAD blob",
+      "HEAD blob",
+      "HEAD blob",
+      "HEAD manifest",
+      "POST start-upload",
+      "POST start-upload",
+      "POST start-upload",
+      "PUT manifest",
+      "PUT put-upload",
+      "PUT put-upload",
+      "PUT put-upload",
     ]);
     await copy(image.source, served.repository, image.descriptor);
     expect(served.asked()).toEqual(["HEAD manifest"]);
@@ -77,10 +107,6 @@ describe("an upload", () => {
   });
 
   test("uses the upload that a mount was answered with", async () => {
-    const fallThrough: Intercept = async (_request, { request }, next) => {
-      request.url = request.url?.replace(/mount=[^&]*&from=[^&]*/, "");
-      await next();
-    };
     await using served = await servedRepository(failing(is("mount"), fallThrough));
     await served.repository.push(blob);
     served.asked();
@@ -95,11 +121,6 @@ describe("an upload", () => {
   });
 
   test("is not sent again when only the answer was lost", async () => {
-    const lost: Intercept = async (_request, { response }, next) => {
-      const { writeHead } = response;
-      response.writeHead = () => writeHead.call(response, 504);
-      await next();
-    };
     const asked = await push(failing(is("put-upload"), lost, 1));
     expect(asked.filter((what) => what === "PUT put-upload")).toHaveLength(1);
   });
@@ -110,9 +131,7 @@ describe("an upload", () => {
   });
 
   test("passes a proxy that cuts every request of more than 1.5 MB after 1 MB, and remembers how", async () => {
-    const tooLong = (request: Request): boolean =>
-      isUploadOperation(request.operation) && Number(request.headers["content-length"]) > 1_500_000;
-    await using served = await servedRepository(failing(tooLong, breakAfter(1_000_000)));
+    await using served = await servedRepository(failing(longer(1_500_000), breakAfter(1_000_000)));
     await served.repository.push(blob);
     await expectPushed(served);
     served.asked();
@@ -136,9 +155,7 @@ describe("an upload", () => {
   );
 
   test("goes over to chunks where a body is too long", async () => {
-    const tooLong = (request: Request): boolean =>
-      hasBody(request) && Number(request.headers["content-length"]) > 2_000_000;
-    const asked = await push(failing(tooLong, answer(413)));
+    const asked = await push(failing(longer(2_000_000), answer(413)));
     expect(asked.filter((what) => what === "PATCH patch-upload")).toHaveLength(4);
   });
 
@@ -162,13 +179,15 @@ describe("an upload", () => {
       raw.request.headers["content-range"] = `${start}-${(start ?? 0) + taken - 1}`;
       raw.request.headers["content-length"] = String(taken);
       const body = raw.request[Symbol.asyncIterator].bind(raw.request);
-      raw.request[Symbol.asyncIterator] = async function* part() {
+      const part = async function* part(): AsyncGenerator<Uint8Array, undefined> {
         let left = taken;
         for await (const chunk of { [Symbol.asyncIterator]: body }) {
           yield chunk.subarray(0, left);
           left -= Math.min(left, chunk.length);
         }
+        return undefined;
       };
+      Object.defineProperty(raw.request, Symbol.asyncIterator, { value: part });
       raw.response.writeHead = () => raw.response.destroy();
       await next();
     };
@@ -289,12 +308,8 @@ describe("an upload", () => {
 
   test("whose first try was somebody else's failure is tried by the next", async () => {
     await using served = await servedRepository();
-    const broken = async function* broken(): AsyncGenerator<Uint8Array> {
-      yield content.subarray(0, 1000);
-      throw new Error("the source broke");
-    };
     const [first, second] = await Promise.allSettled([
-      served.repository.push({ descriptor: blob.descriptor, open: () => broken() }),
+      served.repository.push({ descriptor: blob.descriptor, open: () => brokenSource() }),
       served.repository.push(blob),
     ]);
     expect([first?.status, second?.status]).toEqual(["rejected", "fulfilled"]);
