@@ -66,7 +66,7 @@ describe("Basic", () => {
   test("without credentials there is nothing better", async () => {
     const auth = authorizer();
     expect(await auth.challenged(basic, "a/b", pull, undefined)).toBe(false);
-    expect(auth.refusal("a/b")).toBe('No credentials were found: log in to "r.test"');
+    expect(auth.refusal("a/b")).toBe('No credentials were found: use "lading login r.test"');
   });
 
   test("credentials that are refused are not sent again", async () => {
@@ -309,6 +309,28 @@ describe("Bearer", () => {
     expect(await auth.challenged(challenges, "a/b", pull, undefined)).toBe(true);
     expect(await auth.header("a/b", pull)).toBe("Bearer t1");
   });
+});
+
+test("looking for credentials goes on for others when the first one gives up", async () => {
+  const leaving = new AbortController();
+  let asked = 0;
+  const auth = new Authorizer({
+    registry: "r.test",
+    fetch: httpTokenFetch,
+    keychain: {
+      find: async (_registry, _repository, { signal } = {}) => {
+        asked += 1;
+        if (signal === undefined) return { credential: user, from: "a test" };
+        return await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      },
+    },
+  });
+  const given = auth.challenged(["Basic realm=x"], "a/b", pull, undefined, { signal: leaving.signal });
+  const kept = auth.challenged(["Basic realm=x"], "a/b", pull, undefined);
+  leaving.abort(new Error("Enough"));
+  await expect(given).rejects.toThrow("Enough");
+  expect(await kept).toBe(true);
+  expect(asked).toBe(2);
 });
 
 test.each([

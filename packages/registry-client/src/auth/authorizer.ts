@@ -127,7 +127,7 @@ export class Authorizer {
   refusal(repository: string): string {
     const found = this.#found.get(repository);
     return found === undefined
-      ? `No credentials were found: log in to ${JSON.stringify(this.#registry)}`
+      ? `No credentials were found: use "lading login ${this.#registry}"`
       : `The credentials come from ${found.from}; they are wrong, or not allowed to do this`;
   }
 
@@ -215,7 +215,17 @@ export class Authorizer {
 
   async #credential(repository: string, options: Options): Promise<FoundCredential | undefined> {
     const known = this.#credentials.get(repository);
-    if (known !== undefined) return await known;
+    if (known !== undefined) {
+      try {
+        return await known;
+      } catch (error) {
+        // It may have ended because somebody else gave up.
+        if (this.#credentials.get(repository) === known) this.#credentials.delete(repository);
+        if (error instanceof RegistryError) throw error;
+        options.signal?.throwIfAborted();
+        return await this.#credential(repository, options);
+      }
+    }
     const finding = this.#keychain.find(this.#registry, repository, options);
     this.#credentials.set(repository, finding);
     try {

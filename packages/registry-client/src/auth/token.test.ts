@@ -180,7 +180,7 @@ test("fetchToken() names the source of wrong credentials, and no secret that com
 test.each([
   [429, { "retry-after": "7" }, { code: "RATE_LIMITED", transient: true, retryAfter: 7000 }],
   [503, {}, { code: "UNAVAILABLE", transient: true, retryAfter: undefined }],
-  [401, {}, { code: "UNAUTHORIZED", transient: false, hint: 'Log in to "r.test"' }],
+  [401, {}, { code: "UNAUTHORIZED", transient: false, hint: 'Use "lading login r.test"' }],
   [403, {}, { code: "DENIED", transient: false }],
   [404, {}, { code: "INVALID_RESPONSE", transient: false }],
   [302, {}, { code: "REFUSED", transient: false }],

@@ -178,8 +178,8 @@ function refused(request: TokenRequest, response: TokenResponse): RegistryError 
   if (status === 401 || status === 403 || (status === 400 && found !== undefined)) {
     const hint =
       found === undefined
-        ? `Log in to ${JSON.stringify(registry)}`
-        : `The credentials come from ${found.from}. Wrong ones are refused for public images too: log in again, or remove them`;
+        ? `Use "lading login ${registry}"`
+        : `The credentials come from ${found.from}. Wrong ones are refused for public images too: use "lading login ${registry}", or "lading logout"`;
     return new RegistryError(status === 403 ? "DENIED" : "UNAUTHORIZED", message, { status, messages, hint });
   }
   return new RegistryError(status === 404 ? "INVALID_RESPONSE" : "REFUSED", message, { status, messages });
