@@ -231,7 +231,7 @@ test("--progress json is one event a line", async () => {
 });
 
 test.each([
-  [["build", "--push"], "error: Unknown option --push\n"],
+  [["build", "--push", "--offline"], "with --offline: it is in a registry\n"],
   [["build", "--platfrom", "linux/amd64"], "hint: Did you mean --platform?\n"],
   [["build", "a", "b"], 'error: Unexpected argument "b"\n'],
   [["build", "--tag"], "error: Cannot use --tag without a value\n"],
@@ -240,10 +240,10 @@ test.each([
   [["build", "-t", "A B"], 'error: Cannot parse image name "A B"'],
   [["build", "-o", "app.tar"], "hint: To name the file, write oci-archive:app.tar\n"],
   [["build", "-o", "type=oci,dest=x.tar"], "hint: Write it as oci-archive:x.tar\n"],
-  [["build", "-o", "ghcr.io/acme/app"], "this version writes oci:DIR, oci-archive:FILE and docker-archive:FILE\n"],
+  [["build", "-o", "podman:app"], "oci:DIR, oci-archive:FILE and docker-archive:FILE\n"],
   [
-    ["build", "--from", "nginx"],
-    "hint: Fetch it first: skopeo copy --all docker://nginx oci:base:latest, then name oci:base\n",
+    ["build", "--from", "docker:nginx"],
+    "hint: Save it first: docker save -o image.tar nginx, then name docker-archive:image.tar\n",
   ],
   [["build", "--compression", "lzma"], 'error: --compression: "lzma" is not valid'],
   [["build", "-f", "Dockerfile"], 'error: Cannot read "Dockerfile": this version reads YAML and modules'],

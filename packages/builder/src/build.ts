@@ -1,8 +1,6 @@
 import { availableParallelism } from "node:os";
 import {
   type Blob,
-  type Bytes,
-  type Descriptor,
   type Digest,
   firstOf,
   formatPlatform,
@@ -10,7 +8,6 @@ import {
   type Layer,
   Limiter,
   MemoryStore,
-  OciError,
   type Source,
   writeImage,
   writeIndex,
@@ -162,13 +159,10 @@ function digestOfBlob({ descriptor }: Blob): Digest {
 
 /** Of a base its layers alone: what a build made is not in the base's registry, and cannot be mounted from there. */
 function only(digests: ReadonlySet<Digest>, source: Source): Source {
-  async function* missing({ digest }: Descriptor): Bytes {
-    throw new OciError("NOT_FOUND", `Cannot find ${digest}: it is no layer of the base`);
-  }
+  const none = new MemoryStore();
   return {
     resolve: (name, options) => source.resolve(name, options),
-    blob: (descriptor) =>
-      digests.has(descriptor.digest) ? source.blob(descriptor) : { descriptor, open: () => missing(descriptor) },
+    blob: (descriptor) => (digests.has(descriptor.digest) ? source : none).blob(descriptor),
   };
 }
 

@@ -18,7 +18,7 @@ import {
 import * as z from "zod";
 import { BlobEvents } from "./progress/blob-events.ts";
 import type { ProgressEvent } from "./progress/progress.ts";
-import { nameIn, type Registries } from "./registries.ts";
+import { attempting, nameIn, type Registries } from "./registries.ts";
 
 /*
  * What builds got from registries, so that they get it once: documents and layers by digest, among
@@ -88,7 +88,9 @@ export class BaseCache {
     const descriptor =
       reference.digest !== undefined && known !== undefined
         ? known.descriptor
-        : await remote.resolve(nameIn(reference), options);
+        : await attempting(`Cannot read base ${formatReference(reference)}`, () =>
+            remote.resolve(nameIn(reference), options),
+          );
     await this.#remember(reference, descriptor);
     return { source: this.#source(reference, remote), descriptor };
   }

@@ -75,7 +75,9 @@ export async function buildImage(spec: Readonly<BuildSpecInput>, options: BuildO
     save: async (place, { tags = [], signal: saveSignal } = {}) => {
       const destination = await parseDestination(place);
       if (destination.kind === "registry")
-        throw new UsageError(`Cannot save to "${place}": it is in a registry`, { hint: "Use push() for registries" });
+        throw new UsageError(`Cannot write to "${place}" by save(): it is in a registry`, {
+          hint: "Use push() for registries",
+        });
       await writeImageTo(destination, result, imageNames(parsed, tags), { signal: saveSignal });
     },
     push: async (names = imageNames(parsed, []), { signal: pushSignal, onEvent: onBlob } = {}) => {

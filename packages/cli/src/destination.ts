@@ -69,6 +69,11 @@ export async function parseDestination(text: string): Promise<Destination> {
 }
 
 function registryDestination(reference: Reference, text: string): RegistryDestination {
+  // Short names are somebody else's: nobody but Docker can push there, and most who write one mean a file.
+  if (reference.registry === "docker.io" && reference.repository.startsWith("library/"))
+    throw new UsageError(`Cannot write to "${text}": it names one of Docker's official images`, {
+      hint: `Write docker.io/USER/${reference.repository.slice(8)} for a repository of your own, oci:DIR or oci-archive:FILE for a file`,
+    });
   const { tag, digest } = withDefaultTag(reference);
   return {
     kind: "registry",

@@ -18,7 +18,7 @@ import {
   withDefaultTag,
 } from "@lading/oci";
 import type { BaseCache } from "./base-cache.ts";
-import { nameIn, type Registries } from "./registries.ts";
+import { attempting, nameIn, type Registries } from "./registries.ts";
 import { nearest, UsageError } from "./usage.ts";
 
 /** Content at a place. Files are opened as they are read, so there is nothing to close. */
@@ -94,11 +94,12 @@ export async function locate(text: string, registries: Registries, options: Opti
 }
 
 async function locateReference(reference: Reference, registries: Registries, options: Options): Promise<Located> {
-  const source = await registries.repository(reference);
-  const descriptor = await source.resolve(nameIn(reference), options);
   const { registry, repository, tag } = withDefaultTag(reference);
+  const shown = formatReference(withDefaultTag(reference));
+  const source = await registries.repository(reference);
+  const descriptor = await attempting(`Cannot read ${shown}`, () => source.resolve(nameIn(reference), options));
   const names = tag === undefined ? [] : [formatReference({ registry, repository, tag })];
-  return { source, descriptor, names, shown: formatReference(withDefaultTag(reference)) };
+  return { source, descriptor, names, shown };
 }
 
 /** How a build gets at its bases. */

@@ -1,4 +1,4 @@
-import { parsePlace, type Reference } from "@lading/oci";
+import { CopyError, parsePlace, type Reference } from "@lading/oci";
 import type { RegistryClient, Repository } from "@lading/registry-client";
 import type { Flags } from "./flags.ts";
 import type { ProgressEvent } from "./progress/progress.ts";
@@ -66,6 +66,21 @@ export function nameIn({ tag = "latest", digest }: Reference): string {
 /** `reference` without tag and digest. */
 export function repositoryOf({ registry, repository }: Reference): Reference {
   return { registry, repository };
+}
+
+/** What failed, above how it failed: a registry's own errors speak of requests, and people of images. */
+export async function attempting<T>(what: string, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    // By name: the class is in what is loaded only when it is needed.
+    const remote = cause instanceof Error && (cause.name === "RegistryError" || isSinkError(cause));
+    throw remote ? new Error(what, { cause }) : cause;
+  }
+}
+
+function isSinkError(error: Error): boolean {
+  return error instanceof CopyError && error.side === "sink";
 }
 
 function registryOf(text: string): readonly string[] {

@@ -22,7 +22,7 @@ import { contentKey, recordOutput, upToDate } from "./output-record.ts";
 import type { BlobOutcome } from "./progress/blob-events.ts";
 import type { ProgressEvent } from "./progress/progress.ts";
 import { withReferrersOf } from "./referrer-source.ts";
-import type { Registries } from "./registries.ts";
+import { attempting, type Registries } from "./registries.ts";
 import { Spool } from "./spool.ts";
 import { Transfer } from "./transfer.ts";
 import { UsageError } from "./usage.ts";
@@ -198,14 +198,17 @@ async function writeToRegistry(
   onEvent?.({ type: "write-start", place: shown });
   const repository = await registries.repository(reference);
   const transfer = new Transfer(shown, { signal, onEvent, referrers });
-  await transfer.copy(source, repository, descriptor);
-  let { unchanged } = transfer;
-  for (const tag of tags) {
-    // One HEAD tells whether a tag has to move; what was just sent has none.
-    if (unchanged && (await digestOf(repository, tag, { signal })) === descriptor.digest) continue;
-    unchanged = false;
-    await repository.tag(descriptor, tag, { signal });
-  }
+  const unchanged = await attempting(`Cannot push ${shown}`, async () => {
+    await transfer.copy(source, repository, descriptor);
+    let same = transfer.unchanged;
+    for (const tag of tags) {
+      // One HEAD tells whether a tag has to move; what was just sent has none.
+      if (same && (await digestOf(repository, tag, { signal })) === descriptor.digest) continue;
+      same = false;
+      await repository.tag(descriptor, tag, { signal });
+    }
+    return same;
+  });
   const written = {
     place: shown,
     size: transfer.bytes,

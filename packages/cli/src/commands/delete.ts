@@ -1,7 +1,7 @@
 import { formatReference } from "@lading/oci";
 import { parseReferenceArgument } from "../locate.ts";
 import type { Command } from "../program.ts";
-import { Registries } from "../registries.ts";
+import { attempting, Registries } from "../registries.ts";
 import { registryOptions } from "../registry-flags.ts";
 import { UsageError } from "../usage.ts";
 
@@ -23,8 +23,11 @@ export const command: Command = {
     await using registries = Registries.from(flags, [text]);
     const repository = await registries.repository(reference);
     // What a tag named can only be told before it is gone.
-    const { digest } = await repository.resolve(name, { signal });
-    await repository.delete(name, { signal });
+    const digest = await attempting(`Cannot delete ${text}`, async () => {
+      const found = await repository.resolve(name, { signal });
+      await repository.delete(name, { signal });
+      return found.digest;
+    });
     const { registry, repository: path, tag } = reference;
     const deleted = formatReference({
       registry,

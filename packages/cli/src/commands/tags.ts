@@ -2,7 +2,7 @@ import { familiarReference, formatReference } from "@lading/oci";
 import { parseReferenceArgument } from "../locate.ts";
 import type { Command } from "../program.ts";
 import { printable } from "../progress/terminal.ts";
-import { Registries, repositoryOf } from "../registries.ts";
+import { attempting, Registries, repositoryOf } from "../registries.ts";
 import { registryOptions } from "../registry-flags.ts";
 import { UsageError } from "../usage.ts";
 
@@ -20,9 +20,11 @@ export const command: Command = {
     await using registries = Registries.from(flags, [text]);
     const repository = await registries.repository(reference);
     const tags: string[] = [];
-    for await (const tag of repository.tags({ signal }))
-      if (flags.on("json")) tags.push(tag);
-      else process.stdout.write(`${printable(tag)}\n`);
+    await attempting(`Cannot list the tags of ${text}`, async () => {
+      for await (const tag of repository.tags({ signal }))
+        if (flags.on("json")) tags.push(tag);
+        else process.stdout.write(`${printable(tag)}\n`);
+    });
     if (flags.on("json"))
       process.stdout.write(
         `${JSON.stringify({ repository: formatReference(reference), name: familiarReference(reference), tags }, undefined, 2)}\n`,
