@@ -24,3 +24,5 @@ export type {
 export type { RetryPolicy } from "./transport/retry.ts";
 export type { Timeouts } from "./transport/wire.ts";
 export { type DeleteOptions, Repository, type RepositoryOptions } from "./repository.ts";
+export type { ReferrersOptions } from "./repository/referrers.ts";
+export type { RemoteRepository } from "./repository/remote.ts";

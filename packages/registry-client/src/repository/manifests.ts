@@ -198,23 +198,21 @@ function mediaTypeOf(
   const mediaType = wanted ?? known ?? detectMediaType(bytes) ?? (vague ? undefined : type);
   try {
     if (mediaType !== undefined && isIndexType(mediaType)) parseIndex(bytes, mediaType, what);
-    if (mediaType !== undefined && isManifestType(mediaType)) parseManifest(bytes, mediaType, what);
+    // What nobody names may be schema 1, and is called so.
+    if (mediaType === undefined || isManifestType(mediaType)) parseManifest(bytes, mediaType, what);
   } catch (error) {
     // A document that others would call invalid too is said to be so by whoever reads it.
-    if (expected === undefined || (error instanceof OciError && error.code === "UNSUPPORTED")) throw error;
+    const unsupported = error instanceof OciError && error.code === "UNSUPPORTED";
+    if (unsupported || (expected === undefined && mediaType !== undefined)) throw error;
   }
   if (mediaType === undefined) throw lie("it is neither a manifest nor an index");
   return mediaType;
 }
 
+const schema1Type = /^application\/vnd\.docker\.distribution\.manifest\.v1\+(?:(?:pretty)?jws|json)$/;
+
 function refuseSchema1(type: string | undefined, what: string): void {
-  if (
-    type !== undefined &&
-    /^application\/vnd\.docker\.distribution\.manifest\.v1\+(?:pretty)?jws$|^application\/vnd\.docker\.distribution\.manifest\.v1\+json$/.test(
-      type,
-    )
-  )
-    throw schema1(what);
+  if (type !== undefined && schema1Type.test(type)) throw schema1(what);
 }
 
 function schema1(what: string): RegistryError {
