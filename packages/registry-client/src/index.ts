@@ -1,6 +1,7 @@
 export { RegistryError, type RegistryErrorCode, type RegistryErrorOptions, type RegistryMessage } from "./errors.ts";
 export type { Credential, FoundCredential, Keychain } from "./auth/credential.ts";
 export type { Endpoint, HostConfig, Route, TlsSettings } from "./hosts/host-config.ts";
+export type { HostConfigPlaces } from "./hosts/places.ts";
 export { type HostConfigOptions, loadHostConfig, type LoadedHostConfig } from "./hosts/load-host-config.ts";
 export { checkCredential } from "./credentials/check.ts";
 export { defaultKeychain, type KeychainOptions } from "./credentials/keychain.ts";
