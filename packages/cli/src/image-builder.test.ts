@@ -1,7 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { OciArchive, openImage } from "@lading/oci";
+import { copy, OciArchive, openImage } from "@lading/oci";
+import { RegistryClient } from "@lading/registry-client";
+import { randomImage, startRegistry } from "@lading/testkit";
 import { afterAll, beforeAll, expect, expectTypeOf, test } from "vitest";
 import { type BuiltImage, type BuildSpecInput, defineConfig, from, ImageBuilder, scratch } from "./index.ts";
 
@@ -125,6 +127,24 @@ test("a wrong description or place is refused by name", async () => {
   await expect(from("docker:nginx").layer("x", { main: "/" }).build(options)).rejects.toThrow('Cannot read "docker:');
   const image = await scratch().layer("x", { main: "/" }).build(options);
   await expect(image.save("ghcr.io/acme/app")).rejects.toThrow("it is in a registry");
+});
+
+test("push sends a build on a registry's base, whose layers are mounted", async () => {
+  await using registry = await startRegistry();
+  const base = await randomImage({ layers: 2 });
+  await using client = await RegistryClient.open();
+  const repository = client.repository(`${registry.host}/library/base`);
+  await copy(base.source, repository, base.descriptor);
+  await repository.tag(base.descriptor, "1");
+
+  const options = { context: folder, cacheDir: join(folder, "cache") };
+  await using image = await from(`${registry.host}/library/base:1`).layer("app", { main: "/app/" }).build(options);
+  const outcomes: string[] = [];
+  await image.push(`${registry.host}/acme/app:1`, {
+    onEvent: (event) => void (event.type === "blob-done" && outcomes.push(event.outcome)),
+  });
+  expect(outcomes.toSorted()).toEqual(["copied", "copied", "copied", "mounted", "mounted"]);
+  expect((await client.repository(`${registry.host}/acme/app`).resolve("1")).digest).toBe(image.digest);
 });
 
 test("an aborted build throws the signal's reason", async () => {

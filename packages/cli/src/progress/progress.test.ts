@@ -1,3 +1,4 @@
+import { parseDigest } from "@lading/oci";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createProgress, type ProgressStream } from "./progress.ts";
 import { TerminalProgress } from "./progress-terminal.ts";
@@ -150,4 +151,46 @@ test("CI logs get lines even where they look like terminals", () => {
     message: "x",
   });
   expect(screen.writes).toEqual(["warning: x\n"]);
+});
+
+const digest = `sha256:${"0123456789abcdef".repeat(4)}` as const;
+const blob = { place: "ghcr.io/acme/app:1", digest: parseDigest(digest), kind: "layer", size: 2_000_000 } as const;
+
+test("a terminal shows what is on its way with its rate, and what became of the rest", () => {
+  const screen = new Screen(true, 78);
+  const progress = new TerminalProgress(screen, styleFor(screen, { NO_COLOR: "1" }));
+  progress.event({ type: "blob-start", ...blob });
+  vi.advanceTimersByTime(1000);
+  progress.event({ type: "blob-progress", ...blob, done: 500_000 });
+  progress.draw();
+  expect(screen.lines()[0]).toMatch(/^. 0123456789ab {2}━+ {6}500 kB \/ 2\.0 MB {3}500 kB\/s$/);
+  progress.event({ type: "blob-retry", ...blob });
+  progress.draw();
+  expect(screen.lines()[0]).toMatch(/try 2$/);
+  progress.event({ type: "blob-done", ...blob, outcome: "copied", ms: 2000 });
+  const other = { ...blob, digest: parseDigest(digest.replace("01", "ff")) };
+  progress.event({ type: "blob-done", ...other, outcome: "mounted", from: "acme/base", ms: 0 });
+  progress.draw();
+  expect(screen.lines()).toEqual([
+    "✔ 0123456789ab  2.0 MB in 2.00 s, 1.0 MB/s",
+    "✔ ff23456789ab  mounted from acme/base",
+    "",
+  ]);
+  progress.end();
+});
+
+test("a log gets a line when a large blob begins, when it begins anew and when it is done", () => {
+  const screen = new Screen(false);
+  const progress = createProgress("plain", { stream: screen, env: {} });
+  progress.event({ type: "blob-start", ...blob });
+  progress.event({ type: "blob-progress", ...blob, done: 500_000 });
+  progress.event({ type: "blob-retry", ...blob });
+  progress.event({ type: "blob-done", ...blob, outcome: "copied", ms: 2000 });
+  progress.event({ type: "blob-done", ...blob, outcome: "exists", ms: 0 });
+  expect(screen.writes).toEqual([
+    "0123456789ab: 2.0 MB begins\n",
+    "0123456789ab: begins anew\n",
+    "0123456789ab: 2.0 MB in 2.00 s, 1.0 MB/s\n",
+    "0123456789ab: already exists\n",
+  ]);
 });
