@@ -67,7 +67,8 @@ export function connectionFault(error: unknown, what: string, url: URL): unknown
   if (code === "ECONNREFUSED")
     return failed("UNAVAILABLE", detail, { transient: true, hint: `Check that a registry listens at ${url.host}` });
   if (certificate.test(code))
-    return failed("CERTIFICATE", detail, {
+    // The advice that Node.js adds is for who starts Node.js; the system's authorities were asked already.
+    return failed("CERTIFICATE", detail.replace(/; if the root CA is installed locally.*$/, ""), {
       hint: `Put the authority's certificate at /etc/containers/certs.d/${url.host}/ca.crt, or skip the check with --tls-verify=false`,
     });
   if (/^ERR_SSL_.*ALERT.*(?:CERTIFICATE|UNKNOWN_CA)/.test(code))

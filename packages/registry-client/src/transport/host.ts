@@ -235,8 +235,7 @@ export class HttpRegistryHost implements RegistryHost {
       // The next request asks again when the host could not be reached.
       this.#settled.catch(() => (this.#settled = undefined));
     }
-    await this.#settled;
-    signal?.throwIfAborted();
+    await unlessAborted(this.#settled, signal);
   }
 
   async #probe(): Promise<void> {
@@ -255,6 +254,19 @@ export class HttpRegistryHost implements RegistryHost {
       if (speaksNoTls(error) || closed) this.#base = withoutTls(this.#base);
       else if (error.transient) throw error;
     }
+  }
+}
+
+// Others wait for the same answer, so it is not what is aborted.
+async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
   }
 }
 

@@ -76,3 +76,14 @@ test("a host that breaks off the TLS handshake is no host without TLS", async ()
   expect(connections).toBe(6);
   server.close();
 });
+
+test("an abort does not wait for a host that says nothing to the TLS handshake", async () => {
+  const server = createServer((socket) => socket.on("error", () => undefined));
+  const port = await listen(server);
+  await using at = await openHost(`127.0.0.1:${port}`, fallback);
+  const abort = new AbortController();
+  const reason = new Error("enough");
+  server.on("connection", () => abort.abort(reason));
+  await expect(at.host.send({ ...request, signal: abort.signal })).rejects.toBe(reason);
+  server.close();
+});
