@@ -75,7 +75,8 @@ export async function attempting<T>(what: string, task: () => Promise<T>): Promi
   } catch (cause) {
     // By name: the class is in what is loaded only when it is needed.
     const remote = cause instanceof Error && (cause.name === "RegistryError" || isSinkError(cause));
-    throw remote ? new Error(what, { cause }) : cause;
+    // What is told as an attempt already needs no second one above it.
+    throw remote && !cause.message.startsWith(what.split(" ", 2).join(" ")) ? new Error(what, { cause }) : cause;
   }
 }
 
