@@ -18,8 +18,7 @@ const keychain: Keychain = {
   find: () => Promise.resolve({ credential: { type: "password", ...user }, from: "the test" }),
 };
 
-const check = (username: string, password: string): boolean =>
-  username === user.username && password === user.password;
+const check = (username: string, password: string): boolean => username === user.username && password === user.password;
 
 test.each(registryFaults)("$outcome: $name", { timeout: 20_000 }, async (fault) => {
   const broken: unknown[] = [];
@@ -86,7 +85,9 @@ const deeds: Readonly<
   async tags(_fault, registry, client) {
     const tags = ["1", "2", "3", "4", "5"];
     for (const tag of tags) await filled(registry, `acme/app:${tag}`, 10);
-    expect(await Array.fromAsync(client.repository(`${registry.host}/acme/app`).tags())).toEqual(tags);
+    const listed: string[] = [];
+    for await (const tag of client.repository(`${registry.host}/acme/app`).tags()) listed.push(tag);
+    expect(listed).toEqual(tags);
   },
 };
 
