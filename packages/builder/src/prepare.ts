@@ -5,6 +5,7 @@ import type { LayerPlan } from "./entry.ts";
 import { BuildError } from "./errors.ts";
 import { readIgnoreFile } from "./list/ignore.ts";
 import { readAccounts } from "./base/image-accounts.ts";
+import { needsBaseFiles } from "./base/needed-files.ts";
 import { dependsOnPlatform, isFor, listLayer } from "./list/list.ts";
 import type { ListedEntry } from "./list/listing.ts";
 import { layOn, type Lower, nothing } from "./plan/lower.ts";
@@ -54,8 +55,9 @@ export async function prepareBuild(request: BuildRequest): Promise<Prepared> {
       });
     bases.push(base);
   }
-  // The files of a base are only of interest when something is laid on them.
-  if ((spec.layers ?? []).length > 0) for (const base of bases) await base?.tree();
+  // The files of a base are only of interest when something is laid on them; of a remote one, see `Planner`.
+  if ((spec.layers ?? []).length > 0)
+    for (const base of bases) if (base !== undefined && base.found.remote !== true) await base.tree();
   const based = performance.now();
 
   const listedAt = Date.now();
@@ -136,7 +138,7 @@ class Planner {
   async planImage(platform: Platform, base: Base | undefined): Promise<readonly LayerPlan[]> {
     const plans: LayerPlan[] = [];
     const specs = this.#request.spec.layers ?? [];
-    let lower = base === undefined || specs.length === 0 ? nothing : lowerOf(await base.tree());
+    let lower = await this.#below(base, platform);
     for (const [index, layer] of specs.entries()) {
       const plan = await this.#planLayer(layer, index, { platform, base, lower, plans });
       if (plan.entries.length === 0) continue;
@@ -150,6 +152,17 @@ class Planner {
       lower = this.#lay(lower, plan);
     }
     return plans;
+  }
+
+  /** What the first layer is laid on. Of a remote base whose files make no difference, nothing. */
+  async #below(base: Base | undefined, platform: Platform): Promise<Lower> {
+    const layers = (this.#request.spec.layers ?? []).filter((layer) => isFor(layer.platform, platform));
+    if (base === undefined || layers.length === 0) return nothing;
+    if (base.found.remote !== true) return lowerOf(await base.tree());
+    for (const layer of layers)
+      if ((layer.remove ?? []).length > 0 || needsBaseFiles(await this.#list(layer, platform), base.image.config))
+        return lowerOf(await base.tree());
+    return nothing;
   }
 
   async #planLayer(

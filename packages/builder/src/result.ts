@@ -9,6 +9,12 @@ export interface LocatedBase {
   readonly descriptor: Descriptor;
   /** For `org.opencontainers.image.base.name`: the full reference. Default: the place as the description has it. */
   readonly name?: string;
+  /**
+   * Whether reading a layer is a transfer over a network. Such a base's files are only looked at for
+   * what cannot be laid on it otherwise: owners by name, removals, folders that differ between bases.
+   * Default: false.
+   */
+  readonly remote?: boolean;
 }
 
 export interface BuildRequest extends Options {

@@ -120,7 +120,7 @@ export async function locateBase(
     refuseSlip(text);
     const reference = withDefaultTag(place.reference);
     const { source, descriptor } = await (await cache()).locate(reference, registries, options);
-    return { source, descriptor, name: formatReference(reference) };
+    return { source, descriptor, name: formatReference(reference), remote: true };
   }
   const { source, descriptor, names } = await locate(text, registries, options);
   const name = isFilePlace(place) ? chooseName(names, place.name) : undefined;
