@@ -196,8 +196,7 @@ test("build --from REGISTRY --push moves no byte of the base where it can be mou
   const fetched = registry.requests.filter(
     ({ method, reference }) => method === "GET" && layers.some((one) => one === reference),
   );
-  // Which folders and links the base has, its layers tell: once, ever.
-  expect(fetched.length).toBe(layers.length);
+  expect(fetched).toEqual([]);
   expect(asked(registry).filter((one) => one === "POST mount")).toHaveLength(layers.length);
 
   const before = registry.requests.length;

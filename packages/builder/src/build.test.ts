@@ -264,38 +264,46 @@ async function distribution(here: Workspace): Promise<{ source: MemoryStore; des
   return { source: store, descriptor: image.descriptor, image };
 }
 
-describe("on a base that is far away", () => {
-  /** The digest and the layers that were read when `dest` was laid on a base, near or far. */
-  async function lay(
-    add: NonNullable<NonNullable<BuildSpecInput["layers"]>[number]["add"]>[number],
-    change: (config: ImageConfig) => ImageConfig = (config) => config,
-  ): Promise<{ far: string; near: string; read: number }> {
-    const read = { far: 0, near: 0 };
-    const digests: Partial<Record<"far" | "near", string>> = {};
-    for (const where of ["far", "near"] as const) {
-      await using here = await workspace({ "dist/f": "f" });
-      const { source, image } = await distribution(here);
-      const base = await writeImage(source, { config: change(image.config), layers: image.layers });
-      const tapped = tapSource(source, ({ mediaType }) => ({
-        onOpen: () => (read[where] += mediaType.includes("layer") ? 1 : 0),
-      }));
-      const located = {
-        source: tapped,
-        descriptor: base.descriptor,
-        name: "example.com/base:1",
-        remote: where === "far",
-      };
-      await using there = await workspace({ "dist/f": "f" });
-      const result = await there.build(
-        { from: "example.com/base:1", layers: [{ add: [add] }] },
-        { locate: () => Promise.resolve(located) },
-      );
-      digests[where] = result.descriptor.digest;
-    }
-    expect(read.near).toBeGreaterThan(0);
-    return { far: digests.far ?? "", near: digests.near ?? "", read: read.far };
+/** The digest and the layers that were read when `dest` was laid on a base, near or far. */
+async function lay(
+  add: NonNullable<NonNullable<BuildSpecInput["layers"]>[number]["add"]>[number],
+  change: (config: ImageConfig) => ImageConfig = (config) => config,
+): Promise<{ far: string; near: string; read: number }> {
+  const read = { far: 0, near: 0 };
+  const digests: Partial<Record<"far" | "near", string>> = {};
+  for (const where of ["far", "near"] as const) {
+    await using here = await workspace({ "dist/f": "f" });
+    const { source, image } = await distribution(here);
+    const base = await writeImage(source, { config: change(image.config), layers: image.layers });
+    const tapped = tapSource(source, ({ mediaType }) => ({
+      onOpen: () => (read[where] += mediaType.includes("layer") ? 1 : 0),
+    }));
+    const located = {
+      source: tapped,
+      descriptor: base.descriptor,
+      name: "example.com/base:1",
+      remote: where === "far",
+    };
+    await using there = await workspace({ "dist/f": "f" });
+    const result = await there.build(
+      { from: "example.com/base:1", layers: [{ add: [add] }] },
+      { locate: () => Promise.resolve(located) },
+    );
+    digests[where] = result.descriptor.digest;
   }
+  expect(read.near).toBeGreaterThan(0);
+  return { far: digests.far ?? "", near: digests.near ?? "", read: read.far };
+}
 
+function workingIn(folder: string): (config: ImageConfig) => ImageConfig {
+  return (config) => ({ ...config, config: { ...config.config, WorkingDir: folder } });
+}
+
+function madeBy(command: string): (config: ImageConfig) => ImageConfig {
+  return (config) => ({ ...config, history: [{ created_by: `/bin/sh -c ${command}` }] });
+}
+
+describe("on a base that is far away", () => {
   test.each(["/app", "/app/deep/er", "/opt/acme", "/usr/share/nginx/html", "/usr/local/bin", "/etc/acme.conf", "/f"])(
     "no layer of it is read to put files at %s, and the image is the same",
     async (dest) => {
@@ -318,17 +326,9 @@ describe("on a base that is far away", () => {
 
   test("its layers are read for names of owners, and for a folder that its config speaks of", async () => {
     expect((await lay({ src: "dist", dest: "/app", owner: "node" })).read).toBeGreaterThan(0);
-    const workdir = (config: ImageConfig): ImageConfig => ({
-      ...config,
-      config: { ...config.config, WorkingDir: "/app" },
-    });
-    expect((await lay({ src: "dist", dest: "/app" }, workdir)).read).toBe(1);
-    expect((await lay({ src: "dist", dest: "/application" }, workdir)).read).toBe(0);
-    const history = (config: ImageConfig): ImageConfig => ({
-      ...config,
-      history: [{ created_by: "/bin/sh -c install -d -o node /srv/data/deep" }],
-    });
-    expect((await lay({ src: "dist", dest: "/srv/data" }, history)).read).toBe(1);
+    expect((await lay({ src: "dist", dest: "/app" }, workingIn("/app"))).read).toBe(1);
+    expect((await lay({ src: "dist", dest: "/application" }, workingIn("/app"))).read).toBe(0);
+    expect((await lay({ src: "dist", dest: "/srv/data" }, madeBy("install -d -o node /srv/data/deep"))).read).toBe(1);
   });
 
   test("its layers are read to remove something", async () => {
