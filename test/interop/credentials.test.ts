@@ -8,7 +8,7 @@ import { makeAuthority } from "./certificates.ts";
 import { attempt, installed, run, type RunOptions } from "./command.ts";
 import { type DockerRegistry, startDockerRegistry } from "./docker-registry.ts";
 import { lading as runLading } from "./lading.ts";
-import { type Podman, startPodman } from "./podman.ts";
+import { startPodman } from "./podman.ts";
 import { startTokenServer, type TokenServer } from "./token-server.ts";
 
 /*
@@ -139,7 +139,11 @@ describe.runIf(installed("docker-registry", "openssl"))("a registry with tokens"
   });
 });
 
-async function start(tool: string): Promise<Podman> {
+interface Tool extends AsyncDisposable {
+  (args: readonly string[], options?: RunOptions): Promise<string>;
+}
+
+async function start(tool: string): Promise<Tool> {
   if (tool === "podman") return await startPodman();
   const program = (args: readonly string[], options?: RunOptions): Promise<string> => run(tool, args, options);
   return Object.assign(program, { [Symbol.asyncDispose]: async () => await Promise.resolve() });
