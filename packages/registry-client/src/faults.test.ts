@@ -1,4 +1,4 @@
-import { copy, MemoryStore } from "@lading/oci";
+import { copy, MemoryStore, parseManifest, readBlob } from "@lading/oci";
 import {
   isAffected,
   randomImage,
@@ -82,6 +82,17 @@ const deeds: Readonly<
     await repository.tag(image, "1");
     await validateImage(registry.store, await registry.store.resolve("acme/app:1"));
   },
+  async referrers(_fault, registry, client) {
+    const subject = await filled(registry, "acme/app:1", 10);
+    const manifest = await readBlob(registry.store.blob(subject));
+    const { config, layers } = parseManifest(manifest);
+    const document = { schemaVersion: 2, mediaType: subject.mediaType, artifactType: "a/b", config, layers, subject };
+    const bytes = Buffer.from(JSON.stringify(document));
+    const signature = await registry.store.write(once(bytes), subject.mediaType);
+    await registry.store.tag(signature, "acme/app:signature");
+    const found = await client.repository(`${registry.host}/acme/app`).referrers(subject);
+    expect(found).toEqual([{ ...signature, artifactType: "a/b" }]);
+  },
   async tags(_fault, registry, client) {
     const tags = ["1", "2", "3", "4", "5"];
     for (const tag of tags) await filled(registry, `acme/app:${tag}`, 10);
@@ -96,6 +107,10 @@ async function filled({ store }: TestRegistry, name: string, size: number): Prom
   await copy(image.source, store, image.descriptor);
   await store.tag(image.descriptor, name);
   return image.descriptor;
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 /** A clock that waits for nobody, and counts for how long. */

@@ -3,7 +3,8 @@ export { type CredentialHelper, type HelperEntry, writeCredentialHelper } from "
 export { temporaryFolder } from "./folder.ts";
 export { randomImage, type RandomImage, type RandomImageOptions } from "./random-image.ts";
 export type { Answer, FaultScene, Injection } from "./fault.ts";
-export { isAffected, type RegistryFault, registryFaults } from "./faults.ts";
+export { isAffected, registryFaults } from "./faults.ts";
+export type { RegistryFault } from "./registry-fault.ts";
 export { type Fault, startRegistry, type StartRegistryOptions, type TestRegistry } from "./registry.ts";
 export { schemaErrors, type SpecDocument } from "./schemas.ts";
 export { type MakeStore, storeSuite, type StoreSuiteOptions, type StoreUnderTest } from "./store-suite.ts";
