@@ -3,7 +3,7 @@ import { Problem } from "./problem.ts";
 import type { Route } from "./route.ts";
 import { type Access, readToken, type TokenKey } from "./token.ts";
 
-export type Check = (username: string, password: string) => boolean | Promise<boolean>;
+type Check = (username: string, password: string) => boolean | Promise<boolean>;
 
 /** Who may do what. Whoever passes `check` may do everything, unless `allow` says otherwise. */
 export type Auth =

@@ -18,13 +18,13 @@ import {
 /** What can be served. */
 export type ServedContent = LayoutStore | MemoryStore | OciArchive | DockerArchive;
 
-export interface NamedEntry {
+interface NamedEntry {
   /** A bare tag or a full reference; undefined when content is listed without one. */
   readonly name: string | undefined;
   readonly descriptor: Descriptor;
 }
 
-export interface ByteRange extends Options {
+interface ByteRange extends Options {
   readonly start: number;
   /** Bytes. */
   readonly length: number;
@@ -42,7 +42,7 @@ export interface Backing {
 }
 
 /** What a store can take back. */
-export interface Unlisting {
+interface Unlisting {
   keep?(descriptor: Descriptor, options?: Options): Promise<void>;
   untag(name: string, options?: Options): Promise<void>;
 }

@@ -15,7 +15,7 @@ export type TokenFetch = (
   } & Options,
 ) => Promise<TokenResponse>;
 
-export interface TokenResponse {
+interface TokenResponse {
   readonly status: number;
   readonly url: URL;
   header(name: string): string | undefined;
@@ -96,7 +96,7 @@ export function parseToken(body: Uint8Array): {
   refreshToken?: string;
 } {
   if (body.byteLength > maxBody) throw new RangeError(`${body.byteLength} bytes are too many for a token`);
-  const document = tokenDocument.parse(JSON.parse(new TextDecoder().decode(body)));
+  const document = tokenDocument.parse(parseJson(body));
   const token = [document.token, document.access_token].find((text) => text !== undefined && text !== "");
   // It becomes a header.
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) throw new SyntaxError("There is no token");
@@ -107,6 +107,16 @@ export function parseToken(body: Uint8Array): {
     ...(Number.isNaN(issuedAt.getTime()) ? {} : { issuedAt }),
     ...(document.refresh_token === undefined ? {} : { refreshToken: document.refresh_token }),
   };
+}
+
+// JSON.parse quotes the text around an error, which may be the token.
+function parseJson(body: Uint8Array): unknown {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return value;
+  } catch {
+    throw new SyntaxError("The answer is no JSON");
+  }
 }
 
 function readToken(response: TokenResponse): Token {

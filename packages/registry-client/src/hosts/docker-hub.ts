@@ -1,5 +1,5 @@
 /** How names and files of credentials call Docker Hub. */
-export const dockerHub = "docker.io";
+const dockerHub = "docker.io";
 const apiHost = "registry-1.docker.io";
 
 /** The host that answers for a registry: Docker Hub's API has a name of its own. */

@@ -24,7 +24,7 @@ export interface RegistryEntry {
   readonly mirrors: readonly MirrorEntry[];
 }
 
-export interface MirrorEntry {
+interface MirrorEntry {
   readonly location: string;
   readonly insecure: boolean;
   readonly use: "all" | "digest-only" | "tag-only";
