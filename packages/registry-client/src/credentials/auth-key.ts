@@ -51,19 +51,23 @@ export interface LoginKey {
 
 /** Parses a registry as people type it: `quay.io`, `https://quay.io/`, `localhost:5000/acme`. Throws SyntaxError. */
 export function parseLoginKey(text: string): LoginKey {
-  const fail = (reason: string): SyntaxError =>
-    new SyntaxError(`Cannot use ${JSON.stringify(text.slice(0, 300))} as a registry: ${reason}`);
+  const fail = (reason: string): SyntaxError => new SyntaxError(`Cannot use ${quote(text)} as a registry: ${reason}`);
   if (text === dockerHubKey || text === dockerHubKey.slice(0, -1)) return { registry: "docker.io", repository: "" };
   const [host = "", ...path] = text
     .replace(/^https?:\/\//, "")
     .replace(/\/+$/, "")
     .split("/");
   if (!/^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/.test(host))
-    throw fail(host === "" ? "it has no host" : `${JSON.stringify(host.slice(0, 300))} is not a host`);
+    throw fail(host === "" ? "it has no host" : `${quote(host)} is not a host`);
   const repository = path.join("/");
   if (/[:@]/.test(repository))
     throw fail("credentials are for a registry or its repositories, not for a tag or digest");
   if (repository !== "" && !/^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/.test(repository))
     throw fail(`${JSON.stringify(repository)} is not a repository`);
   return { registry: canonicalRegistry(host), repository };
+}
+
+// Without user and password, which people put into URLs.
+function quote(text: string): string {
+  return JSON.stringify(text.replace(/^(https?:\/\/)?[^/@]*:[^/@]*@/, "$1").slice(0, 300));
 }

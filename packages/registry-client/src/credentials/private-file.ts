@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { chown, mkdir, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { RegistryError } from "../errors.ts";
 
@@ -17,13 +17,14 @@ export async function writePrivately(path: string, text: string): Promise<void> 
       const file = await open(temporary, "wx", 0o600);
       try {
         await file.writeFile(text);
+        // Root may keep another's file: what it cannot give back stays root's. By the open file, since in
+        // a folder of somebody else's the path may be a link by now.
+        if (before !== undefined && before.uid !== process.getuid?.())
+          await file.chown(before.uid, before.gid).catch(() => undefined);
         await file.sync();
       } finally {
         await file.close();
       }
-      // Root may keep another's file: what it cannot give back stays root's.
-      if (before !== undefined && before.uid !== process.getuid?.())
-        await chown(temporary, before.uid, before.gid).catch(() => undefined);
       await rename(temporary, target);
     } catch (error) {
       await rm(temporary, { force: true });

@@ -34,7 +34,9 @@ export async function storeCredential(
 ): Promise<StoredCredential> {
   const key = parseLoginKey(registry);
   if (credential.type === "password" && credential.username.includes(":"))
-    throw new RegistryError("CREDENTIALS", `Cannot store a user name with a colon: "${credential.username}"`);
+    throw new RegistryError("CREDENTIALS", "Cannot store a user name with a colon", {
+      hint: "Give the name alone, and the password by --password-stdin",
+    });
   const [helper = authFileHelper] = options.credentialHelpers ?? [];
   if (helper !== authFileHelper) {
     await storeInHelper(helper, wholeRegistry(key, helper), credential, options);

@@ -1,4 +1,5 @@
 import { RegistryError } from "../errors.ts";
+import { redactText } from "../transport/redact.ts";
 
 /**
  * The next page of a list: the target of the link with `rel=next` (RFC 8288, distribution-spec
@@ -66,5 +67,5 @@ function parseLinks(text: string): readonly Link[] | undefined {
 }
 
 function quote(text: string): string {
-  return JSON.stringify(text.slice(0, 200));
+  return JSON.stringify(redactText(text));
 }

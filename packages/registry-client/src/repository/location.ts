@@ -1,4 +1,5 @@
 import { RegistryError } from "../errors.ts";
+import { redactText } from "../transport/redact.ts";
 import type { RegistryHost, RegistryResponse } from "../transport/registry-host.ts";
 
 /**
@@ -11,7 +12,7 @@ export function uploadLocation(host: RegistryHost, response: RegistryResponse): 
   if (!URL.canParse(text, response.url.href))
     throw new RegistryError(
       "INVALID_RESPONSE",
-      `Cannot upload to ${host.registry}: ${JSON.stringify(text.slice(0, 200))} is no Location`,
+      `Cannot upload to ${host.registry}: ${JSON.stringify(redactText(text))} is no Location`,
     );
   const url = new URL(text, response.url);
   url.hash = "";

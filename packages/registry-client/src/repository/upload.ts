@@ -1,4 +1,4 @@
-import { type Blob, digestAlgorithm, isDigest, type Options } from "@lading/oci";
+import { type Blob, digestAlgorithm, isDigest, type Options, parseDigest } from "@lading/oci";
 import { RegistryError } from "../errors.ts";
 import type { Attempts, RegistryResponse } from "../transport/registry-host.ts";
 import { sendInChunks } from "./upload-chunks.ts";
@@ -30,6 +30,8 @@ const shortUpload = 1024 * 1024;
 export async function uploadBlob(remote: RemoteRepository, blob: Blob, options: Options = {}): Promise<void> {
   const { host } = remote;
   const { size } = blob.descriptor;
+  // It comes into the URLs of a mount and of the last PUT.
+  parseDigest(blob.descriptor.digest);
   const source = new UploadSource(blob);
   const attempts = host.attempts(options);
   const refused = new Set<UploadForm>();

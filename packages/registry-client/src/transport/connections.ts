@@ -69,10 +69,14 @@ export class Connections {
     const { ProxyAgent } = await import("undici");
     return new ProxyAgent({
       ...common,
-      uri: proxy.href,
+      // undici has the proxy look up names for socks5 already, and calls nothing socks5h.
+      uri: proxy.href.replace(/^socks5h:/, "socks5:"),
       requestTls: settings,
       // The proxy's own certificate is checked whatever holds for the registry.
-      proxyTls: { timeout, allowH2: false, ...(ca === undefined ? {} : { ca: [...ca] }) },
+      // Any settings at all would make undici speak TLS to a SOCKS proxy.
+      ...(proxy.protocol.startsWith("socks")
+        ? {}
+        : { proxyTls: { timeout, allowH2: false, ...(ca === undefined ? {} : { ca: [...ca] }) } }),
       factory: (origin, options) => new Pool(origin, watchedThroughProxy(options, stall)),
     });
   }

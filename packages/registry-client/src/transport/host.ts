@@ -5,7 +5,7 @@ import { RegistryError } from "../errors.ts";
 import type { Endpoint } from "../hosts/host-config.ts";
 import { AddressGuard } from "./address-guard.ts";
 import { faultCode, speaksNoTls } from "./faults.ts";
-import { redactUrl } from "./redact.ts";
+import { redactUrl, withoutCredentials } from "./redact.ts";
 import { redirectTarget } from "./redirect.ts";
 import { refusalError } from "./refusal.ts";
 import type { Attempts, RegistryHost, RegistryRequest, RegistryResponse, RequestBody } from "./registry-host.ts";
@@ -131,9 +131,14 @@ export class HttpRegistryHost implements RegistryHost {
   async #follow(url: URL, hop: Hop): Promise<HttpResponse> {
     let from = url;
     let what = `the URL that ${this.registry} named`;
+    // Who leads back to the registry is not to choose what is asked there in somebody's name.
+    let left = false;
     for (let redirects = 0; ; redirects += 1) {
       this.#guard.check(from, this.#base, what);
-      const authorization = hop.authorization(from);
+      left ||= from.origin !== url.origin;
+      // Asked in any case: it may forbid to go there.
+      const allowed = hop.authorization(from);
+      const authorization = left ? undefined : allowed;
       const response = await this.#wire.send({
         method: hop.method,
         url: from,
@@ -145,7 +150,14 @@ export class HttpRegistryHost implements RegistryHost {
         verifyTls: this.#endpoint.verifyTls || from.hostname !== this.#base.hostname,
         guard: this.#guard,
       });
-      const target = redirectTarget(hop.method, response.status, response.header("location"), from, redirects);
+      let target: URL | undefined;
+      try {
+        target = redirectTarget(hop.method, response.status, response.header("location"), from, redirects);
+      } catch (error) {
+        // Nobody else would let its connection go.
+        await response.discard();
+        throw error;
+      }
       if (target === undefined) return response;
       await response.discard();
       what = `the redirect of ${hop.method} ${redactUrl(from)}`;
@@ -164,7 +176,7 @@ export class HttpRegistryHost implements RegistryHost {
       authorization: () => undefined,
     });
     await root.discard();
-    return root.headerLines("www-authenticate");
+    return root.url.origin === this.#base.origin ? root.headerLines("www-authenticate") : [];
   }
 
   async #refusal(
@@ -178,7 +190,7 @@ export class HttpRegistryHost implements RegistryHost {
       registry: this.registry,
       status: response.status,
       header: (name) => response.header(name),
-      body: bytes,
+      body: withoutCredentials(bytes, sent),
       now: this.#pace.now(),
       authenticated: sent !== undefined,
       help: sent === undefined ? undefined : this.#authorizer.refusal(scopes[0]?.repository ?? ""),

@@ -22,6 +22,27 @@ export function redactUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}${query.length === 0 ? "" : `?${query.join("&")}`}`;
 }
 
+/** A text that should be a URL and may not be one, for messages: without userinfo and query, and cut. */
+export function redactText(text: string): string {
+  return text
+    .replace(/\?.*$/s, "?…")
+    .replace(/\/\/[^/]*@/, "//")
+    .slice(0, 200);
+}
+
+/** What an answer says, without the credentials that were sent: some servers show what they were asked. */
+export function withoutCredentials(body: Uint8Array, authorization: string | undefined): Uint8Array {
+  const [scheme = "", value = ""] = authorization?.split(" ") ?? [];
+  if (value === "") return body;
+  const pair = scheme === "Basic" ? Buffer.from(value, "base64").toString() : "";
+  const secrets = [value, pair.slice(pair.indexOf(":") + 1)]
+    // Of a word this short nothing readable would be left.
+    .filter((secret) => secret.length > 3)
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), secret.replaceAll("/", "\\/")]);
+  const text = new TextDecoder().decode(body);
+  return new TextEncoder().encode(secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text));
+}
+
 /** A text of a registry on one line, without control characters, cut at `limit` characters. */
 export function oneLine(text: string, limit = 300): string {
   const clean = text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim();

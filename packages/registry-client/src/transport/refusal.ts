@@ -72,7 +72,7 @@ function readBody({ body, header }: Refusal): { readonly messages: readonly Regi
       text: oneLine(messages.map(({ code, message }) => (message === "" ? code : `${code}: ${message}`)).join("; ")),
     };
   if (!isHtml(header("content-type"), body)) return { messages, text: oneLine(text, 200) };
-  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(text)?.[1] ?? "";
+  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(text.slice(0, 4096))?.[1] ?? "";
   return { messages, text: title.trim() === "" ? "an HTML page" : `an HTML page, "${oneLine(title, 100)}"` };
 }
 
