@@ -1,11 +1,10 @@
-export { RegistryError, type RegistryErrorCode, type RegistryErrorOptions, type RegistryMessage } from "./errors.ts";
+export { RegistryError, type RegistryErrorCode, type RegistryMessage } from "./errors.ts";
 export type { Credential, FoundCredential, Keychain } from "./auth/credential.ts";
-export type { Endpoint, HostConfig, Route, TlsSettings } from "./hosts/host-config.ts";
-export type { HostConfigPlaces } from "./hosts/places.ts";
+export type { HostConfig } from "./hosts/host-config.ts";
 export { type HostConfigOptions, loadHostConfig, type LoadedHostConfig } from "./hosts/load-host-config.ts";
 export { checkCredential } from "./credentials/check.ts";
 export { defaultKeychain, type KeychainOptions } from "./credentials/keychain.ts";
-export { type LoginKey, parseLoginKey } from "./credentials/auth-key.ts";
+export { parseLoginKey } from "./credentials/auth-key.ts";
 export {
   removeAllCredentials,
   removeCredential,
@@ -14,16 +13,6 @@ export {
   type StoreOptions,
 } from "./credentials/store.ts";
 export { RegistryClient, type RegistryClientOptions } from "./client.ts";
-export type {
-  Attempts,
-  RegistryHost,
-  RegistryRequest,
-  RegistryResponse,
-  RequestBody,
-  Scope,
-} from "./transport/registry-host.ts";
 export type { RetryPolicy } from "./transport/retry.ts";
 export type { Timeouts } from "./transport/wire.ts";
-export { type DeleteOptions, Repository, type RepositoryOptions } from "./repository.ts";
-export type { ReferrersOptions } from "./repository/referrers.ts";
-export type { RemoteRepository } from "./repository/remote.ts";
+export { type DeleteOptions, Repository } from "./repository.ts";
