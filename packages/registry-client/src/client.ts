@@ -8,7 +8,7 @@ import type { RemoteRepository } from "./repository/remote.ts";
 import { AddressGuard } from "./transport/address-guard.ts";
 import { HttpRegistryHost } from "./transport/host.ts";
 import type { RegistryHost } from "./transport/registry-host.ts";
-import type { RetryPolicy } from "./transport/retry.ts";
+import type { Retry, RetryPolicy } from "./transport/retry.ts";
 import { type Timeouts, Wire } from "./transport/wire.ts";
 
 export interface RegistryClientOptions {
@@ -22,6 +22,8 @@ export interface RegistryClientOptions {
   readonly timeouts?: Timeouts;
   /** Takes each warning that a registry sends, once. */
   readonly onWarning?: (registry: string, text: string) => void;
+  /** Is told of each try that failed and will be made again, before the wait. */
+  readonly onRetry?: (registry: string, retry: Retry) => void;
   /** Takes one line for each exchange, and more on credentials and retries; no secrets. */
   readonly onTrace?: (line: string) => void;
 }
@@ -61,7 +63,7 @@ export class RegistryClient implements AsyncDisposable {
     const key = [registry, base.href, plainHttp, verifyTls].join(" ");
     const known = this.#hosts.get(key);
     if (known !== undefined) return known;
-    const { retries, onWarning, onTrace } = this.#options;
+    const { retries, onWarning, onRetry, onTrace } = this.#options;
     const host = new HttpRegistryHost({
       endpoint,
       wire: this.#wire,
@@ -69,6 +71,7 @@ export class RegistryClient implements AsyncDisposable {
       keychain: this.#keychain,
       retries,
       onWarning: onWarning === undefined ? undefined : (text) => onWarning(registry, text),
+      onRetry: onRetry === undefined ? undefined : (retry) => onRetry(registry, retry),
       onTrace,
     });
     this.#hosts.set(key, host);

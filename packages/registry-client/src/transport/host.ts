@@ -10,7 +10,7 @@ import { redirectTarget } from "./redirect.ts";
 import { refusalError } from "./refusal.ts";
 import type { Attempts, RegistryHost, RegistryRequest, RegistryResponse, RequestBody } from "./registry-host.ts";
 import type { HttpResponse } from "./response.ts";
-import { Pace, type RetryPolicy } from "./retry.ts";
+import { Pace, type Retry, type RetryPolicy } from "./retry.ts";
 import type { Wire } from "./wire.ts";
 import { parseWarning } from "./warning-header.ts";
 
@@ -21,6 +21,7 @@ export interface HttpHostOptions {
   readonly retries?: RetryPolicy | undefined;
   readonly keychain: Keychain;
   readonly onWarning?: ((text: string) => void) | undefined;
+  readonly onRetry?: ((retry: Retry) => void) | undefined;
   readonly onTrace?: ((line: string) => void) | undefined;
 }
 
@@ -50,11 +51,12 @@ export class HttpRegistryHost implements RegistryHost {
   readonly #authorizer: Authorizer;
   readonly #onTrace: ((line: string) => void) | undefined;
   readonly #onWarning: ((text: string) => void) | undefined;
+  readonly #onRetry: ((retry: Retry) => void) | undefined;
   readonly #warned = new Set<string>();
   #base: URL;
   #settled: Promise<void> | undefined;
 
-  constructor({ endpoint, wire, guard, retries, keychain, onWarning, onTrace }: HttpHostOptions) {
+  constructor({ endpoint, wire, guard, retries, keychain, onWarning, onRetry, onTrace }: HttpHostOptions) {
     this.registry = endpoint.registry;
     this.#endpoint = endpoint;
     this.#base = endpoint.plainHttp === "only" ? withoutTls(endpoint.base) : endpoint.base;
@@ -62,6 +64,7 @@ export class HttpRegistryHost implements RegistryHost {
     this.#guard = guard;
     this.#pace = new Pace(retries);
     this.#onWarning = onWarning;
+    this.#onRetry = onRetry;
     this.#onTrace = onTrace;
     this.#authorizer = new Authorizer({
       registry: endpoint.registry,
@@ -78,7 +81,11 @@ export class HttpRegistryHost implements RegistryHost {
   }
 
   attempts(options?: Options): Attempts {
-    return this.#pace.attempts(options, this.#onTrace);
+    return this.#pace.attempts(options, (retry) => {
+      const { error, attempt, attempts, wait } = retry;
+      this.#onTrace?.(`Trying again in ${(wait / 1000).toFixed(1)} s (${attempt} of ${attempts}): ${error.message}`);
+      this.#onRetry?.(retry);
+    });
   }
 
   async send(request: RegistryRequest): Promise<RegistryResponse> {
@@ -150,6 +157,7 @@ export class HttpRegistryHost implements RegistryHost {
         verifyTls: this.#endpoint.verifyTls || from.hostname !== this.#base.hostname,
         guard: this.#guard,
       });
+      if (from.origin === this.#base.origin) this.#pace.answered();
       let target: URL | undefined;
       try {
         target = redirectTarget(hop.method, response.status, response.header("location"), from, redirects);

@@ -42,6 +42,21 @@ test("a refused connection is tried a few times only", async () => {
   expect(at.clock.waits).toHaveLength(2);
 });
 
+test("a host that answered before is given time to start again", async () => {
+  const server = await startServer((_, response) => response.end("ok"));
+  const retries: unknown[] = [];
+  await using at = await openHost(server.host, { onRetry: (registry, retry) => retries.push([registry, retry]) });
+  expect((await at.host.send(request)).status).toBe(200);
+  await server[Symbol.asyncDispose]();
+  await expect(at.host.send(request)).rejects.toMatchObject({ message: expect.stringContaining("(after 6 attempts)") });
+  expect(at.clock.waits).toEqual([500, 1000, 2000, 4000, 8000]);
+  expect(retries).toHaveLength(5);
+  expect(retries[1]).toEqual([
+    server.host,
+    { error: expect.any(RegistryError), attempt: 3, attempts: 6, wait: 1000, asked: false },
+  ]);
+});
+
 test("Retry-After is kept, as seconds and as a date", async () => {
   const clock = new TestClock();
   const answers = ["7", new Date(clock.time + 20_000).toUTCString(), undefined];

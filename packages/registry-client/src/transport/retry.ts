@@ -24,13 +24,27 @@ export interface RetryPolicy {
   readonly random?: () => number;
 }
 
-/** Tries of a connection that is refused: what does not listen now will not do so in a second either. */
-const refusedAttempts = 3;
+/** Tries of a connection that never stands: what does not listen now will not do so in a second either. */
+const connectAttempts = 3;
+const neverStood = new Set(["ECONNREFUSED", "ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"]);
+
+/** A try that failed, and will be made again. */
+export interface Retry {
+  readonly error: RegistryError;
+  /** The number of the next try, from 2, of `attempts`. */
+  readonly attempt: number;
+  readonly attempts: number;
+  /** Milliseconds until then. */
+  readonly wait: number;
+  /** Whether the registry asked for that wait. */
+  readonly asked: boolean;
+}
 
 /** The pace of all requests to one host: when it asked for a pause, all of them keep it. */
 export class Pace {
   readonly #policy: Required<RetryPolicy>;
   #until = 0;
+  #answered = false;
 
   constructor(policy: RetryPolicy = {}) {
     this.#policy = {
@@ -50,6 +64,11 @@ export class Pace {
     return this.#policy.now();
   }
 
+  /** To be called when the host answered: should it be gone later, it is being started again. */
+  answered(): void {
+    this.#answered = true;
+  }
+
   /** Returns when requests may be sent. */
   async ready({ signal }: Options = {}): Promise<void> {
     for (;;) {
@@ -61,7 +80,7 @@ export class Pace {
     }
   }
 
-  attempts({ signal }: Options = {}, onRetry: (line: string) => void = () => undefined): Attempts {
+  attempts({ signal }: Options = {}, onRetry: (retry: Retry) => void = () => undefined): Attempts {
     const { attempts, delay, maxDelay, maxRetryAfter, maxWait, now, random } = this.#policy;
     let failures = 0;
     let waited = 0;
@@ -74,14 +93,15 @@ export class Pace {
         signal?.throwIfAborted();
         if (!(error instanceof RegistryError) || !error.transient || isBodyFailure(error)) throw error;
         failures += 1;
-        const limit = faultCode(error.cause) === "ECONNREFUSED" ? Math.min(attempts, refusedAttempts) : attempts;
+        const absent = !this.#answered && neverStood.has(faultCode(error.cause) ?? "");
+        const limit = absent ? Math.min(attempts, connectAttempts) : attempts;
         if (failures >= limit) throw spent(error, failures);
         const { retryAfter } = error;
         if (retryAfter !== undefined && retryAfter > maxRetryAfter) throw tooLong(error, retryAfter, now());
         const wait = retryAfter ?? random() * Math.min(maxDelay, delay * 2 ** (failures - 1));
         waited += wait;
         if (waited > maxWait) throw spent(error, failures);
-        onRetry(`Trying again in ${(wait / 1000).toFixed(1)} s (${failures + 1} of ${limit}): ${error.message}`);
+        onRetry({ error, attempt: failures + 1, attempts: limit, wait, asked: retryAfter !== undefined });
         if (retryAfter === undefined) await this.#sleep(wait, signal);
         else this.#until = Math.max(this.#until, now() + retryAfter);
         await this.ready({ signal });
