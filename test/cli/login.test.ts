@@ -88,7 +88,7 @@ test("without a terminal and without --username it says what to give", async () 
 
 test.each([
   [["login", "quay.example", "--password-stdin"], "Cannot use --password-stdin without --username"],
-  [["login", "quay.example", "--password", "hunter2"], "Unknown option --password"],
+  [["login", "quay.example", "--password", "hunter2"], "Cannot take a password from the command line"],
   [["login", "quay.example/a:1", "-u", "x"], "not for a tag or digest"],
   [["logout", "--all", "quay.example"], "Cannot use --all with a registry"],
 ])("lading %j is refused", async (args, message) => {

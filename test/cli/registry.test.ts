@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { copy, digestHex, jsonBytes, MemoryStore, mediaTypes, parseReference, readBlob } from "@lading/oci";
 import { RegistryClient } from "@lading/registry-client";
 import { randomImage, startRegistry } from "@lading/testkit";
@@ -342,4 +343,58 @@ test("what build pushes can be read back, byte for byte", async () => {
   const descriptor = await repository.resolve("1");
   expect(descriptor.digest).toBe(built);
   expect((await readBlob(repository.blob(descriptor))).byteLength).toBe(descriptor.size);
+});
+
+test("a second name is told as such, for what is there, and a bare tag of a layout is no name to push to", async () => {
+  await using registry = await startRegistry();
+  await using work = await workspace(site);
+  const name = `${registry.host}/acme/site`;
+  const built = await twoPlatforms(work, `${name}:1`);
+  await run(work, "copy", "oci:layout", "oci:layout:v1");
+  expect(await run(work, "push", "oci:layout")).toBe(built);
+  expect((await work.lading(["push", "oci:layout", name])).stderr).toBe(
+    `tagged ${name}:latest: all of it was there before\n`,
+  );
+  await run(work, "pull", "--all-platforms", `${name}:1`, "oci:other:1");
+  const again = ["pull", "--all-platforms", `${name}:1`, "oci:other:2"];
+  expect((await work.lading(again)).stderr).toBe("tagged oci:other:2: all of it was there before\n");
+  expect((await work.lading(again)).stderr).toBe("oci:other:2 is up to date\n");
+});
+
+test("an archive that was pulled is not pulled again", async () => {
+  await using registry = await startRegistry();
+  await using work = await workspace(site);
+  const image = await put(registry, "acme/app:1");
+  const pull = ["pull", `${registry.host}/acme/app:1`];
+  expect(await run(work, ...pull)).toBe(image.descriptor.digest);
+  const before = registry.requests.length;
+  const again = await work.lading(pull);
+  expect(again).toMatchObject({ status: 0, stdout: `${image.descriptor.digest}\n` });
+  expect(again.stderr).toBe("oci-archive:app.tar is up to date\n");
+  expect(asked(registry, before)).toEqual(["HEAD manifest"]);
+});
+
+test("what does not fit into a docker-archive is said before it is fetched", async () => {
+  await using registry = await startRegistry();
+  await using work = await workspace(site);
+  await put(registry, "acme/app:1", { platforms: ["linux/amd64", "linux/arm64"] });
+  const before = registry.requests.length;
+  const { status, stderr } = await work.lading(["copy", `${registry.host}/acme/app:1`, "docker-archive:app.tar"]);
+  expect(status).toBe(1);
+  expect(stderr).toContain("Cannot write a docker-archive of 2 platforms: linux/amd64, linux/arm64\n");
+  expect(asked(registry, before)).toEqual(["HEAD manifest", "GET manifest"]);
+});
+
+test("a registry that asks for patience is seen to be waited for, also before the work begins", async () => {
+  const busy = {
+    applies: ({ operation }: { operation: string }) => operation === "manifest",
+    times: 1,
+    inject: async ({ raw }: { raw: { response: ServerResponse } }) => {
+      raw.response.writeHead(429, { "retry-after": "1" }).end();
+    },
+  };
+  await using registry = await startRegistry({ faults: [busy] });
+  await using work = await workspace(site);
+  const { stderr } = await work.lading(["digest", `${registry.host}/acme/none:1`]);
+  expect(stderr).toMatch(/^127\.0\.0\.1:\d+ asks to wait 1\.00 s \(try 2 of 6\): HEAD .*: 429 Too Many Requests$/m);
 });

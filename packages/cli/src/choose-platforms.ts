@@ -15,6 +15,7 @@ import {
 } from "@lading/oci";
 import type { Content } from "./write-image.ts";
 import { parsePlatformArgument } from "./open-platform.ts";
+import { naming } from "./registries.ts";
 import { withReferrersOf } from "./referrer-source.ts";
 
 /** Which images of an index are meant: all, as they are; that for this machine; or those named. */
@@ -37,10 +38,16 @@ export function platformChoice(
  * platforms there are, or UsageError.
  */
 export async function choosePlatforms(
-  { source, descriptor }: Content,
+  content: Content & { readonly shown?: string },
   choice: PlatformChoice,
   options: Options = {},
 ): Promise<Content> {
+  const { shown } = content;
+  const choosing = async (): Promise<Content> => await choose(content, choice, options);
+  return shown === undefined ? await choosing() : await naming(shown, choosing);
+}
+
+async function choose({ source, descriptor }: Content, choice: PlatformChoice, options: Options): Promise<Content> {
   const isIndex = isIndexType(descriptor.mediaType);
   if (choice === "all" || (choice === "host" && !isIndex)) return { source, descriptor };
   if (choice === "host") return { source, descriptor: (await openImage(source, descriptor, options)).descriptor };
@@ -52,6 +59,18 @@ export async function choosePlatforms(
     return { source, descriptor: (await openImage(source, descriptor, { ...options, platform: only })).descriptor };
   }
   return await subset(source, descriptor, platforms, options);
+}
+
+/** Throws OciError UNSUPPORTED, before anything is moved, when a docker-archive could not hold all the platforms. */
+export async function refuseSeveral({ source, descriptor }: Content, options: Options = {}): Promise<void> {
+  if (!isIndexType(descriptor.mediaType)) return;
+  const bytes = await readBlob(source.blob(descriptor), options);
+  const { manifests } = parseIndex(bytes, descriptor.mediaType, `index ${descriptor.digest}`);
+  const images = manifests.filter((entry) => entry.platform !== undefined && !isAttestation(entry));
+  if (images.length > 1)
+    throw new OciError("UNSUPPORTED", `Cannot write a docker-archive of ${images.length} platforms: ${list(images)}`, {
+      hint: "Write an oci-archive, which Docker loads as well, or choose one with --platform",
+    });
 }
 
 async function subset(

@@ -11,7 +11,7 @@ import {
 } from "@lading/oci";
 import { stat } from "node:fs/promises";
 import { fileStem } from "./config/image-names.ts";
-import { isFilePlace, parsePlaceArgument, refuseSlip } from "./locate.ts";
+import { isFilePlace, parsePlaceArgument, parseReferenceArgument, refuseSlip } from "./locate.ts";
 import { repositoryOf } from "./registries.ts";
 import { UsageError } from "./usage.ts";
 
@@ -80,7 +80,8 @@ function registryDestination(reference: Reference, text: string): RegistryDestin
     reference: repositoryOf(reference),
     tags: tag === undefined ? [] : [tag],
     ...(digest === undefined ? {} : { digest }),
-    shown: text,
+    // What a name without a tag came to is no secret.
+    shown: reference.tag === undefined && tag !== undefined ? `${text}:${tag}` : text,
     stdout: false,
   };
 }
@@ -89,11 +90,11 @@ function registryDestination(reference: Reference, text: string): RegistryDestin
 export function destinationsOf(names: readonly string[]): readonly RegistryDestination[] {
   const found = new Map<string, RegistryDestination>();
   for (const name of names) {
-    const { tags, ...rest } = registryDestination(parseReference(name), name);
+    const { tags, ...rest } = registryDestination(parseReferenceArgument(name, "push"), name);
     const key = formatReference(rest.reference);
     const before = found.get(key)?.tags ?? [];
     const all = [...before, ...tags];
-    found.set(key, { ...rest, tags: all, shown: all.length > 1 ? `${key} (${all.join(", ")})` : name });
+    found.set(key, { ...rest, tags: all, shown: all.length > 1 ? `${key} (${all.join(", ")})` : rest.shown });
   }
   return [...found.values()];
 }

@@ -1,7 +1,7 @@
-import { CopyError, parsePlace, type Reference } from "@lading/oci";
-import type { RegistryClient, Repository } from "@lading/registry-client";
+import { CopyError, OciError, parsePlace, type Reference } from "@lading/oci";
+import type { RegistryClient, RegistryClientOptions, Repository } from "@lading/registry-client";
 import type { Flags } from "./flags.ts";
-import type { ProgressEvent } from "./progress/progress.ts";
+import { createProgress, type ProgressEvent } from "./progress/progress.ts";
 
 /**
  * The registries that one run of a command talks to. The client, with its connections, tokens and
@@ -10,7 +10,7 @@ import type { ProgressEvent } from "./progress/progress.ts";
 export class Registries implements AsyncDisposable {
   readonly #open: (self: Registries) => Promise<RegistryClient>;
   #client: Promise<RegistryClient> | undefined;
-  /** Is told what registries warn of. */
+  /** Is told what registries warn of, and when they have to be asked again. */
   onEvent: ((event: ProgressEvent) => void) | undefined;
 
   constructor(open: (self: Registries) => Promise<RegistryClient>) {
@@ -21,20 +21,26 @@ export class Registries implements AsyncDisposable {
   static default(): Registries {
     return new Registries(async (self) => {
       const { RegistryClient } = await import("@lading/registry-client");
-      return await RegistryClient.open({ onWarning: (registry, text) => self.#warn(registry, text) });
+      return await RegistryClient.open(self.#events());
     });
   }
 
   /** As the flags of `registryOptions` say; `--username` is for the registry of `places`, when they have but one. */
   static from(flags: Flags, places: readonly string[]): Registries {
-    return new Registries(async (self) => {
+    const registries = new Registries(async (self) => {
       const { openClient } = await import("./registry-flags.ts");
       const [registry, ...others] = new Set(places.flatMap(registryOf));
       return await openClient(flags, {
         ...(registry === undefined || others.length > 0 ? {} : { registry }),
-        onWarning: (from, text) => self.#warn(from, text),
+        ...self.#events(),
       });
     });
+    // Until the work begins, and for commands whose work is one question, nothing is drawn.
+    const mode = flags.text("progress") ?? "auto";
+    const quiet = flags.on("quiet");
+    const lines = createProgress(mode === "tty" || (mode === "auto" && !quiet) ? "plain" : mode, { quiet });
+    registries.onEvent = (event) => lines.event(event);
+    return registries;
   }
 
   /** For `--offline`: whatever asks for a registry fails, before a connection is opened. */
@@ -48,8 +54,12 @@ export class Registries implements AsyncDisposable {
     return (await this.#client).repository(reference);
   }
 
-  #warn(registry: string, text: string): void {
-    this.onEvent?.({ type: "warning", message: `${registry}: ${text}` });
+  #events(): Required<Pick<RegistryClientOptions, "onWarning" | "onRetry">> {
+    return {
+      onWarning: (registry, text) => this.onEvent?.({ type: "warning", message: `${registry}: ${text}` }),
+      onRetry: (registry, { error: { message }, ...retry }) =>
+        this.onEvent?.({ type: "retry", registry, message, ...retry }),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -77,6 +87,17 @@ export async function attempting<T>(what: string, task: () => Promise<T>): Promi
     const remote = cause instanceof Error && (cause.name === "RegistryError" || isSinkError(cause));
     // What is told as an attempt already needs no second one above it.
     throw remote && !cause.message.startsWith(what.split(" ", 2).join(" ")) ? new Error(what, { cause }) : cause;
+  }
+}
+
+/** Says which place was read when its content is not what it should be: content is called by its digest alone. */
+export async function naming<T>(place: string, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    if (!(cause instanceof OciError) || cause.message.includes(place)) throw cause;
+    const { code, hint } = cause;
+    throw new OciError(code, `Cannot use ${place}`, { cause, ...(hint === undefined ? {} : { hint }) });
   }
 }
 

@@ -34,6 +34,8 @@ export interface ClientOptions {
   readonly registry?: string;
   /** Takes each warning that a registry sends, once. Default: stderr. */
   readonly onWarning?: (registry: string, text: string) => void;
+  /** Is told of tries that will be made again. */
+  readonly onRetry?: NonNullable<RegistryClientOptions["onRetry"]>;
 }
 
 /**
@@ -47,6 +49,7 @@ export async function openClient(flags: Flags, options: ClientOptions = {}): Pro
   return await RegistryClient.open({
     ...clientSettings(flags, hostConfig),
     ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
+    ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
     keychain: defaultKeychain({ ...keychainSettings(flags, hostConfig), ...(given === undefined ? {} : { given }) }),
   });
 }

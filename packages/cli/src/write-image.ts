@@ -16,6 +16,7 @@ import {
   tapSource,
 } from "@lading/oci";
 import { dirname } from "node:path";
+import { refuseSeveral } from "./choose-platforms.ts";
 import type { Destination, FileDestination, RegistryDestination } from "./destination.ts";
 import { mountable } from "./mountable.ts";
 import { contentKey, recordOutput, upToDate } from "./output-record.ts";
@@ -107,7 +108,9 @@ async function writeToFile(
   };
 
   // Folders check blob by blob what they hold already; archives are compared as a whole.
-  const content = place.transport === "oci" || stdout ? undefined : contentKey(place.transport, descriptor, given);
+  // What refers to an image may become more while the image stays as it is.
+  const comparable = place.transport !== "oci" && !stdout && (!referrers || place.transport === "docker-archive");
+  const content = comparable ? contentKey(place.transport, descriptor, given) : undefined;
   if (content !== undefined && cacheDir !== undefined) {
     const size = await upToDate(cacheDir, place.path, content);
     if (size !== undefined) return done({ size, unchanged: true });
@@ -131,16 +134,22 @@ async function writeToFile(
     // A docker-archive has no place for what is no image.
     referrers: referrers && place.transport !== "docker-archive",
   });
-  const size = await writeFile(place, stdout, counted, descriptor, given, transfer, remote).catch((error: unknown) => {
-    // What the system says names no file when the disk is full.
-    throw isSystemError(error) ? new BuildError("OUTPUT", `Cannot write ${shown}`, { cause: error }) : error;
-  });
+  if (place.transport === "docker-archive") await refuseSeveral({ source, descriptor }, { signal });
+  const { size, same } = await writeFile(place, stdout, counted, descriptor, given, transfer, remote).catch(
+    (error: unknown) => {
+      // What the system says names no file when the disk is full.
+      throw isSystemError(error) ? new BuildError("OUTPUT", `Cannot write ${shown}`, { cause: error }) : error;
+    },
+  );
   if (content !== undefined && cacheDir !== undefined) await recordOutput(cacheDir, place.path, content);
-  const unchanged = remote && size === undefined && transfer.unchanged;
-  return done({ size: size ?? bytes, unchanged, ...(remote ? transfer.report() : {}) });
+  return done({
+    size: size ?? bytes,
+    unchanged: remote && same && transfer.unchanged,
+    ...(remote ? transfer.report() : {}),
+  });
 }
 
-// Returns the size of an archive.
+// Returns the size of an archive, and whether a folder had all the names before.
 async function writeFile(
   place: FilePlace,
   stdout: boolean,
@@ -149,14 +158,15 @@ async function writeFile(
   names: readonly string[],
   transfer: Transfer,
   remote: boolean,
-): Promise<number | undefined> {
+): Promise<{ readonly size?: number; readonly same: boolean }> {
   const { options } = transfer;
   if (place.transport === "oci") {
     const store = await LayoutStore.create(place.path);
     await transfer.copy(source, store, root);
+    const before = JSON.stringify(await store.list());
     if (names.length === 0) await store.keep(root, options);
     await tagAll(store, root, names, options);
-    return undefined;
+    return { same: JSON.stringify(await store.list()) === before };
   }
   const output = stdout ? process.stdout : place.path;
   await using sink = await (place.transport === "docker-archive" ? DockerArchiveSink : OciArchiveSink).create(output);
@@ -171,13 +181,14 @@ async function writeFile(
       await copyReferrers(spool.store, sink, root, options);
     }
     await tagAll(sink, root, names, options);
-    return (await sink.finish(options)).size;
+    return { ...(await sink.finish(options)), same: false };
   }
   if (sink instanceof OciArchiveSink && names.length === 0) await sink.keep(root);
   await transfer.copy(source, sink, root);
   await tagAll(sink, root, names, options);
-  return (await sink.finish(options)).size;
+  return { ...(await sink.finish(options)), same: false };
 }
+
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && ("syscall" in error || isSystemError(error.cause));
 }

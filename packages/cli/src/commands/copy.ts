@@ -1,3 +1,4 @@
+import { cacheFolder } from "../cache-folder.ts";
 import { choosePlatforms, platformChoice } from "../choose-platforms.ts";
 import { checkDestination, parseDestination } from "../destination.ts";
 import { writeImageTo } from "../write-image.ts";
@@ -67,6 +68,7 @@ export const command: Command = {
       written = await writeImageTo(destination, content, located.names, {
         signal,
         registries,
+        cacheDir: cacheFolder(),
         remote: isRemote(from) || destination.kind === "registry",
         referrers: !flags.on("no-referrers"),
         onEvent: (event) => progress.event(event),

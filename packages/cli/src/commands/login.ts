@@ -16,6 +16,8 @@ export const command: Command = {
     ...(passwordStdin === undefined
       ? {}
       : { "password-stdin": { ...passwordStdin, describe: "read the password from stdin" } }),
+    // Docker and podman have it; here it says what to do instead.
+    password: { alias: "p", type: "string", hidden: true },
     "get-login": { type: "boolean", describe: "print who is logged in, and do no more" },
     ...others,
   },
@@ -24,6 +26,13 @@ export const command: Command = {
     ["login ghcr.io -u NAME --password-stdin < token", "for scripts"],
   ],
   run: async ({ flags, signal }) => {
+    if (flags.text("password") !== undefined)
+      throw new UsageError(
+        "Cannot take a password from the command line: other users of this machine can read it there",
+        {
+          hint: "Give --password-stdin, with the password on stdin, or neither, to be asked for it",
+        },
+      );
     const { checkCredential, defaultKeychain, parseLoginKey, storeCredential } =
       await import("@lading/registry-client");
     const asked = flags.text("registry") ?? "docker.io";

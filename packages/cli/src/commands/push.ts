@@ -1,3 +1,4 @@
+import { isTag } from "@lading/oci";
 import { choosePlatforms, platformChoice } from "../choose-platforms.ts";
 import { destinationsOf } from "../destination.ts";
 import { writeImageToAll } from "../write-image.ts";
@@ -26,7 +27,10 @@ export const command: Command = {
   run: async ({ flags, signal }) => {
     await using registries = Registries.from(flags, [flags.required("place"), ...flags.list("names")]);
     const located = await locate(flags.required("place"), registries, { signal });
-    const names = flags.list("names").length > 0 ? flags.list("names") : located.names.filter(isReference);
+    const names =
+      flags.list("names").length > 0
+        ? flags.list("names")
+        : located.names.filter((name) => !isTag(name) && isReference(name));
     if (names.length === 0)
       throw new UsageError(`Cannot push ${located.shown}: it has no name there`, {
         hint: "Say what to call it: lading push PLACE ghcr.io/acme/app:1",

@@ -1,6 +1,8 @@
 import { type Digest, digestHex } from "@lading/oci";
+import type { BlobOutcome } from "./blob-events.ts";
 import type { Progress, ProgressEvent, ProgressStream } from "./progress.ts";
 import { formatCount, formatSize, formatTime } from "./quantity.ts";
+import { RetryLines } from "./retry-lines.ts";
 import { printable, type Style } from "./terminal.ts";
 
 /** A line per thing that is done, for logs. Quick steps get no line of their own when they start. */
@@ -9,6 +11,7 @@ export class PlainProgress implements Progress {
   readonly #stream: ProgressStream;
   readonly #style: Style;
   readonly #several: boolean;
+  readonly #retries = new RetryLines();
   readonly #layers = new Map<
     string,
     { readonly name: string; readonly size: number; readonly entries: number; told: number }
@@ -50,6 +53,11 @@ export class PlainProgress implements Progress {
       case "warning":
         this.#line(`${this.#style.yellow("warning:")} ${printable(event.message)}`);
         break;
+      case "retry": {
+        const line = this.#retries.line(event);
+        if (line !== undefined) this.#line(line);
+        break;
+      }
       case "note":
         this.#line(printable(event.message));
         break;
@@ -72,7 +80,9 @@ export class PlainProgress implements Progress {
         this.#line(
           event.unchanged
             ? `${printable(event.place)} is up to date`
-            : `wrote ${printable(event.place)}: ${formatSize(event.size)} in ${formatTime(event.ms)}`,
+            : isOnlyNamed(event.blobs)
+              ? `tagged ${printable(event.place)}: all of it was there before`
+              : `wrote ${printable(event.place)}: ${formatSize(event.size)} in ${formatTime(event.ms)}`,
         );
         break;
     }
@@ -113,8 +123,14 @@ export function blobOutcome(event: Extract<ProgressEvent, { readonly type: "blob
   return `${formatSize(size)} in ${formatTime(ms)}${rate(size, ms)}`;
 }
 
+/** Whether a name was all that had to be written. */
+export function isOnlyNamed(blobs: Readonly<Record<BlobOutcome, number>> | undefined): boolean {
+  return blobs !== undefined && blobs.copied + blobs.mounted === 0;
+}
+
 function rate(size: number, ms: number): string {
-  return ms < 1 ? "" : `, ${formatSize((size / ms) * 1000)}/s`;
+  // Of what is small it tells how long a question takes, and no speed.
+  return ms < 1 || size < worthALine ? "" : `, ${formatSize((size / ms) * 1000)}/s`;
 }
 
 /** A layer's name, with the platform it is for when there are others. */

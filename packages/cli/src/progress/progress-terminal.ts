@@ -1,6 +1,7 @@
 import { blobName, blobOutcome, label, reuseText } from "./progress-plain.ts";
 import type { Progress, ProgressEvent, ProgressStream } from "./progress.ts";
 import { formatSize, formatTime } from "./quantity.ts";
+import { RetryLines } from "./retry-lines.ts";
 import { columns, fit, pad, printable, type Style } from "./terminal.ts";
 
 interface Row {
@@ -29,6 +30,7 @@ export class TerminalProgress implements Progress {
   readonly #stream: ProgressStream;
   readonly #style: Style;
   readonly #several: boolean;
+  readonly #retries = new RetryLines();
   readonly #rows = new Map<string, Row>();
   readonly #timer: NodeJS.Timeout;
   #drawn = 0;
@@ -67,6 +69,11 @@ export class TerminalProgress implements Progress {
       case "warning":
         this.#above(`${this.#style.yellow("warning:")} ${printable(event.message)}`);
         break;
+      case "retry": {
+        const line = this.#retries.line(event);
+        if (line !== undefined) this.#above(line);
+        break;
+      }
       case "note":
         this.#above(printable(event.message));
         break;
@@ -149,18 +156,21 @@ export class TerminalProgress implements Progress {
     const all = [...this.#rows.values()];
     const running = all.filter((row) => row.outcome === undefined);
     const shown = all.length <= room ? all : running.slice(0, room);
-    const names = Math.min(Math.max(8, ...shown.map((row) => columns(row.name))), Math.floor(width / 2));
+    // What has no bar needs no column for its name, and a long name would leave the bars of others no room.
+    const barred = shown.filter((row) => row.total !== undefined);
+    const names = Math.min(Math.max(8, ...barred.map((row) => columns(row.name))), Math.floor(width / 2));
     return shown.map((row) => this.#line(row, names, width));
   }
 
   #line(row: Row, names: number, width: number): string {
     const { green, cyan, dim } = this.#style;
-    const name = pad(fit(row.name, names), names);
-    if (row.outcome !== undefined) return `${green("✔")} ${name}  ${dim(fit(row.outcome, width - names - 4))}`;
+    const room = row.total === undefined ? Math.max(names, Math.min(columns(row.name), width - 16)) : names;
+    const name = pad(fit(row.name, room), room);
+    if (row.outcome !== undefined) return `${green("✔")} ${name}  ${dim(fit(row.outcome, width - room - 4))}`;
 
     const spinner = cyan(frames[this.#frame] ?? "");
     const done = row.done === 0 ? "" : formatSize(row.done);
-    if (row.total === undefined) return `${spinner} ${name}  ${fit(done, width - names - 4)}`;
+    if (row.total === undefined) return `${spinner} ${name}  ${fit(done, width - room - 4)}`;
     const amount = `${formatSize(row.done)} / ${formatSize(row.total)}`.padStart(19) + pace(row);
     const barWidth = Math.min(32, width - names - columns(amount) - 6);
     if (barWidth < 5) return `${spinner} ${name}  ${fit(amount.trim(), width - names - 4)}`;

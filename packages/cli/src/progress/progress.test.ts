@@ -194,3 +194,39 @@ test("a log gets a line when a large blob begins, when it begins anew and when i
     "0123456789ab: already exists\n",
   ]);
 });
+
+test("a long name of the place leaves the bars their room", () => {
+  const screen = new Screen(true, 78);
+  const progress = new TerminalProgress(screen, styleFor(screen, { NO_COLOR: "1" }));
+  const place = `registry.example.com/${"a-rather-long-folder/".repeat(4)}app:1`;
+  progress.event({ type: "write-start", place });
+  progress.event({ type: "blob-start", ...blob, place });
+  progress.draw();
+  expect(screen.lines()[0]).toMatch(/^. writing registry\.example\.com\/a-rather-long-folder\/.*… *$/);
+  expect(screen.lines()[1]).toMatch(/^. 0123456789ab {2}━{29,}/);
+  for (const line of screen.lines()) expect(line.length).toBeLessThan(78);
+  progress.end();
+});
+
+test("a pause of a registry is told once, and none that nobody notices", () => {
+  const screen = new Screen(false);
+  const progress = createProgress("plain", { stream: screen, env: {} });
+  const retry = { type: "retry", registry: "ghcr.io", message: "GET x: 429", attempt: 2, attempts: 6 } as const;
+  progress.event({ ...retry, wait: 400, asked: false });
+  progress.event({ ...retry, wait: 4000, asked: true });
+  progress.event({ ...retry, wait: 4000, asked: true });
+  vi.advanceTimersByTime(4001);
+  progress.event({ ...retry, attempt: 3, wait: 2000, asked: false });
+  expect(screen.writes).toEqual([
+    "ghcr.io asks to wait 4.00 s (try 2 of 6): GET x: 429\n",
+    "ghcr.io: trying again in 2.00 s (try 3 of 6): GET x: 429\n",
+  ]);
+});
+
+test("where all content was there, what is told is the name", () => {
+  const screen = new Screen(false);
+  const progress = createProgress("plain", { stream: screen, env: {} });
+  const written = { type: "write-done", place: "ghcr.io/acme/app:2", size: 0, unchanged: false, ms: 3 } as const;
+  progress.event({ ...written, blobs: { copied: 0, exists: 3, mounted: 0 } });
+  expect(screen.writes).toEqual(["tagged ghcr.io/acme/app:2: all of it was there before\n"]);
+});

@@ -11,6 +11,18 @@ export type ProgressEvent =
   | BlobEvent
   /** Something that the user should know, and need not mend. */
   | { readonly type: "note"; readonly message: string }
+  /** A registry is asked again after a wait, in milliseconds. */
+  | {
+      readonly type: "retry";
+      readonly registry: string;
+      readonly message: string;
+      /** The number of the next try, of `attempts`. */
+      readonly attempt: number;
+      readonly attempts: number;
+      readonly wait: number;
+      /** Whether the registry asked for the wait. */
+      readonly asked: boolean;
+    }
   | { readonly type: "write-start"; readonly place: string }
   | { readonly type: "write-progress"; readonly place: string; readonly done: number }
   | {
