@@ -3,13 +3,13 @@ import { choosePlatforms } from "./choose-platforms.ts";
 import { type CopyEntry, loadCopyList, tagFilter } from "./config/copy-list.ts";
 import { checkDestination, parseDestination } from "./destination.ts";
 import { digestOf, writeImageTo } from "./write-image.ts";
-import { explain } from "./explain.ts";
+import { explain, messages } from "./explain.ts";
 import type { Flags } from "./flags.ts";
 import { isRemote, locate, parsePlaceArgument } from "./locate.ts";
 import { createProgress, type Progress } from "./progress/progress.ts";
 import { formatCount } from "./progress/quantity.ts";
 import { printable, styleFor } from "./progress/terminal.ts";
-import { type Registries, repositoryOf } from "./registries.ts";
+import { attempting, type Registries, repositoryOf } from "./registries.ts";
 import { UsageError } from "./usage.ts";
 
 /** What a list is copied with. */
@@ -130,7 +130,9 @@ async function copyJob(
   if (destination.kind === "registry") {
     const repository = await registries.repository(destination.reference);
     const names = destination.tags.length > 0 ? destination.tags : [digest];
-    const there = await Promise.all(names.map(async (name) => await digestOf(repository, name, { signal })));
+    const there = await attempting(`Cannot look at ${target}`, () =>
+      Promise.all(names.map(async (name) => await digestOf(repository, name, { signal }))),
+    );
     if (there.every((found) => found === digest)) return { source, target, outcome: "up to date", digest };
   }
   if (flags.on("dry-run")) return { source, target, outcome: "would copy", digest };
@@ -157,6 +159,7 @@ function summaryOf(results: readonly Result[]): string {
   return `${formatCount(results.length, "image")}: ${counts.join(", ")}`;
 }
 
+// In one line what is told in several on stderr.
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return messages(error).join(": ");
 }

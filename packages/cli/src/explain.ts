@@ -58,7 +58,7 @@ function explainConfig(error: ConfigError, style: Style): string[] {
 const shownWidth = 160;
 
 // A message that a later one repeats (wrappers often quote their cause) is told once.
-function messages(error: unknown): string[] {
+export function messages(error: unknown): string[] {
   const found: string[] = [];
   let at: unknown = error;
   for (let depth = 0; at !== undefined && at !== null && depth < 8; depth++) {
@@ -66,9 +66,14 @@ function messages(error: unknown): string[] {
     if (!found.some((before) => before.includes(message))) found.push(message);
     if (at instanceof AggregateError && at.cause === undefined)
       for (const each of at.errors) found.push(each instanceof Error ? each.message : String(each));
-    at = at instanceof Error ? at.cause : undefined;
+    at = at instanceof Error && !tellsItsCause(at) ? at.cause : undefined;
   }
   return found;
+}
+
+// A registry's error says in words what a library or the system said in its own; --verbose shows both.
+function tellsItsCause({ name, cause }: Error): boolean {
+  return name === "RegistryError" && cause instanceof Error && !["RegistryError", "OciError"].includes(cause.name);
 }
 
 const systemHints: Readonly<Record<string, string>> = {

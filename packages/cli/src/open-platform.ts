@@ -10,6 +10,7 @@ import {
   samePlatform,
 } from "@lading/oci";
 import type { Located } from "./locate.ts";
+import { naming } from "./registries.ts";
 import { UsageError } from "./usage.ts";
 
 /**
@@ -21,7 +22,10 @@ export async function openPlatform(
   platform: string | undefined,
   options: Options = {},
 ): Promise<Image> {
-  const { source, descriptor } = located;
+  return await naming(located.shown, async () => await open(located, platform, options));
+}
+
+async function open({ source, descriptor }: Located, platform: string | undefined, options: Options): Promise<Image> {
   if (platform !== undefined)
     return await openImage(source, descriptor, { ...options, platform: parsePlatformArgument(platform) });
   const images = await listImages(source, descriptor, options);

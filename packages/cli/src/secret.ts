@@ -28,9 +28,10 @@ export async function ask(prompt: string, { hidden = false, signal }: Asking = {
     throw new UsageError(`Cannot ask for "${prompt.replace(/: *$/, "")}": there is no terminal`, {
       hint: "Give --username NAME --password-stdin, with the password on stdin",
     });
+  // Before the prompt: who answers quickly would see the first letters of the password.
+  if (hidden) stdin.setRawMode(true);
   stderr.write(prompt);
   if (!hidden) return (await typed(signal)).trim();
-  stdin.setRawMode(true);
   try {
     return await typed(signal);
   } finally {

@@ -32,7 +32,10 @@ export class CopyError extends OciError {
     const verb = side === "source" ? "read" : "write";
     const detail = cause instanceof Error ? cause.message : String(cause);
     const hint = cause instanceof Error && "hint" in cause && typeof cause.hint === "string" ? cause.hint : undefined;
-    super("COPY_FAILED", `Cannot ${verb} ${descriptor.digest}: ${detail}`, {
+    const attempt = `Cannot ${verb} ${descriptor.digest}`;
+    // What names the content already, and more exactly, is not told twice.
+    const told = side === "source" && detail.startsWith("Cannot ") && detail.includes(descriptor.digest);
+    super("COPY_FAILED", told ? detail : `${attempt}: ${detail}`, {
       cause,
       ...(hint === undefined ? {} : { hint }),
     });

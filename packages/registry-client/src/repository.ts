@@ -105,7 +105,8 @@ export class Repository implements ReferrerSource, Sink, AsyncDisposable {
     let readable = this.#readable;
     const onError = (error: unknown): unknown => {
       if (error instanceof WrongContentError) readable = readable.slice(-1);
-      return missingContent(error, describe(this.#primary, descriptor.digest));
+      const advice = "The registry has a part of the image only: push it there again";
+      return missingContent(error, describe(this.#primary, descriptor.digest), advice);
     };
     const open = (options: Options = {}): Bytes =>
       isDocumentType(descriptor.mediaType) || this.#documents.get(descriptor.digest) !== undefined
@@ -220,7 +221,8 @@ export class Repository implements ReferrerSource, Sink, AsyncDisposable {
     try {
       return await firstOf(this.#readable, options, read);
     } catch (error) {
-      throw missingContent(error, describe(this.#primary, what));
+      const list = `lading tags ${describe(this.#primary)}`;
+      throw missingContent(error, describe(this.#primary, what), `Check the name; "${list}" lists what there is`);
     }
   }
 }

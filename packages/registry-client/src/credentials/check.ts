@@ -2,6 +2,7 @@ import type { Options } from "@lading/oci";
 import type { Credential, Keychain } from "../auth/credential.ts";
 import { RegistryClient, type RegistryClientOptions } from "../client.ts";
 import { RegistryError } from "../errors.ts";
+import { parseContentType } from "../repository/content-type.ts";
 import type { LoginKey } from "./auth-key.ts";
 
 /**
@@ -23,6 +24,7 @@ export async function checkCredential(
     throw new RegistryError(code, `Cannot log in to ${registry}`, {
       cause,
       ...(status === undefined ? {} : { status }),
+      ...(cause.hint === undefined ? {} : { hint: cause.hint }),
       ...(refused ? { hint: "Check user and password; many registries take an access token only" } : {}),
     });
   }
@@ -44,7 +46,13 @@ async function ask(
   // The repository matters to a registries.conf that sends parts of a registry elsewhere.
   const host = client.named({ registry, repository: repository === "" ? "login" : repository });
   const request = { method: "GET", url: "v2/", scopes: [], signal } as const;
-  await (await host.send(request)).discard();
+  const response = await host.send(request);
+  await response.discard();
+  // A web site lets everybody in as well.
+  if (parseContentType(response.header("content-type")) === "text/html")
+    throw new RegistryError("INVALID_RESPONSE", `GET ${host.base.href}v2/: the answer is an HTML page`, {
+      hint: `Is ${registry} a registry?`,
+    });
   if (wanted || credential.type !== "password") return;
   const basic = Buffer.from(`${credential.username}:${credential.password}`).toString("base64");
   await (await host.send({ ...request, headers: { authorization: `Basic ${basic}` } })).discard();

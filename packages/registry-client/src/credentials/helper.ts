@@ -75,6 +75,7 @@ const messageLimit = 500;
 
 interface Ended {
   readonly code: number | null;
+  readonly signal: string | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -92,13 +93,17 @@ async function runHelper(
       "CREDENTIALS",
       `Cannot use credential helper "${name.slice(0, 100)}": the name may have letters, digits, "-" and "_" only`,
     );
-  const { code, stdout, stderr } = await ended(name, action, input, options);
+  const { code, signal, stdout, stderr } = await ended(name, action, input, options);
   if (code === 0) return stdout;
   // Helpers tell by this text alone, some on stdout and some on stderr: docker-credential-helpers, credentials/error.go
   if (action !== "store" && /credentials not found/i.test(`${stdout}\n${stderr}`)) return undefined;
   // An answer that is JSON may hold the secret.
   const said = [stderr.trim(), stdout.trim()].find((text) => text !== "" && !text.includes("{")) ?? "it says nothing";
-  throw failure(name, action, `exit code ${code}: ${said.slice(0, messageLimit)}`);
+  throw failure(
+    name,
+    action,
+    `${signal === null ? `exit code ${code}` : `ended by ${signal}`}: ${said.slice(0, messageLimit)}`,
+  );
 }
 
 async function ended(name: string, action: Action, input: string, options: HelperOptions): Promise<Ended> {
@@ -136,9 +141,9 @@ async function ended(name: string, action: Action, input: string, options: Helpe
       done();
       reject(missing(name, cause));
     });
-    child.once("close", (code) => {
+    child.once("close", (code, ended) => {
       done();
-      resolve({ code, ...output });
+      resolve({ code, signal: ended, ...output });
     });
   });
 }
@@ -163,5 +168,7 @@ const verbs: Readonly<Record<Action, string>> = {
 };
 
 function failure(name: string, action: Action, reason: string): RegistryError {
-  return new RegistryError("CREDENTIALS", `Cannot ${verbs[action]} docker-credential-${name}: ${reason}`);
+  return new RegistryError("CREDENTIALS", `Cannot ${verbs[action]} docker-credential-${name}: ${reason}`, {
+    hint: `Try it alone: docker-credential-${name} ${action}; or take it out of credsStore and credHelpers`,
+  });
 }

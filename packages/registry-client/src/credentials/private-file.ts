@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
+import { open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { makeFolder } from "@lading/oci";
 import { RegistryError } from "../errors.ts";
 
 /**
@@ -11,7 +12,7 @@ export async function writePrivately(path: string, text: string): Promise<void> 
   try {
     const target = await targetOf(path);
     const before = await stat(target).catch(() => undefined);
-    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(target), 0o700);
     const temporary = `${target}.${randomUUID()}.tmp`;
     try {
       const file = await open(temporary, "wx", 0o600);
@@ -31,7 +32,14 @@ export async function writePrivately(path: string, text: string): Promise<void> 
       throw error;
     }
   } catch (cause) {
-    throw new RegistryError("CREDENTIALS", `Cannot write credentials to "${path}"`, { cause });
+    throw new RegistryError(
+      "CREDENTIALS",
+      `Cannot write credentials to "${path}": ${cause instanceof Error ? cause.message.replace(/^[A-Z]+: /, "") : "unknown"}`,
+      {
+        cause,
+        hint: "Name a file that can be written with --authfile",
+      },
+    );
   }
 }
 

@@ -116,7 +116,13 @@ function parse<T>(path: string, read: () => T): T {
 }
 
 function failure(verb: string, path: string, error: unknown): RegistryError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = isCode(error, "ERR_OSSL_PEM_NO_START_LINE", "ERR_OSSL_UNSUPPORTED")
+    ? "it is not PEM"
+    : isCode(error, "ENOENT")
+      ? "it is not there"
+      : error instanceof Error
+        ? error.message
+        : String(error);
   return new RegistryError("CONFIG", `Cannot ${verb} ${JSON.stringify(path)}: ${reason}`, { cause: error });
 }
 

@@ -84,12 +84,19 @@ function move(entry: RegistryEntry, reference: Reference, location: string): Ref
   }
 }
 
+function baseOf(registry: string): URL {
+  const text = `https://${apiHostOf(registry)}/`;
+  // A port beyond 65535, say.
+  if (!URL.canParse(text)) throw new RegistryError("CONFIG", `Cannot use "${registry}" as a registry: it is no host`);
+  return new URL(text);
+}
+
 function endpoint({ registry, repository }: Reference, insecure: boolean, { plainHttp, verifyTls }: Demands): Endpoint {
   const unverified = !(verifyTls ?? !insecure);
   const guess = unverified || isLoopbackHost(registry) ? "fallback" : "never";
   return {
     registry,
-    base: new URL(`https://${apiHostOf(registry)}/`),
+    base: baseOf(registry),
     repository,
     plainHttp: plainHttp === undefined ? guess : plainHttp ? "only" : "never",
     verifyTls: !unverified,

@@ -1,20 +1,23 @@
 import { type Digest, OciError, type OciErrorCode } from "@lading/oci";
 import { RegistryError } from "../errors.ts";
 
+const wrongHint =
+  "The registry, or a proxy or cache before it, gives other content than it should: push the image again";
+
 /** Content arrived, and was not what was asked for. Fetched again from the start it may be: `copy` does so once. */
 export class WrongContentError extends OciError {
   override readonly name = "WrongContentError";
   readonly transient = true;
 
   constructor(code: OciErrorCode, message: string, cause?: unknown) {
-    super(code, message, { cause });
+    super(code, message, { cause, hint: wrongHint });
   }
 }
 
 /** What a `Source` throws for content that a registry does not have; other errors as they are. */
-export function missingContent(error: unknown, what: string): unknown {
+export function missingContent(error: unknown, what: string, advice?: string): unknown {
   if (!isNotFound(error)) return error;
-  const { hint } = error;
+  const hint = error.hint ?? advice;
   return new OciError("NOT_FOUND", `Cannot find ${what}: ${error.message}`, {
     cause: error,
     ...(hint === undefined ? {} : { hint }),

@@ -1,7 +1,8 @@
 import { isTag, OciError, type Options, parseJson } from "@lading/oci";
 import { RegistryError } from "../errors.ts";
 import { missingContent } from "./failures.ts";
-import { pageLimit, pages } from "./pages.ts";
+import { parseContentType } from "./content-type.ts";
+import { type Page, pageLimit, pages } from "./pages.ts";
 import { describe, type RemoteRepository } from "./remote.ts";
 
 // ECR refuses more than 1000: https://github.com/google/go-containerregistry/issues/1091
@@ -18,19 +19,22 @@ export async function* listTags(remote: RemoteRepository, options: Options = {})
   const seen = new Set<string>();
   let refused = false;
   try {
-    for await (const { body, response } of pages(remote, `${path}?n=${pageSize}`, { ...options, what, allow: [400] })) {
-      refused = response.status === 400;
-      if (!refused) yield* newTags(body, seen, what);
+    for await (const page of pages(remote, `${path}?n=${pageSize}`, { ...options, what, allow: [400] })) {
+      refused = page.response.status === 400;
+      if (!refused) yield* newTags(page, seen, what);
     }
     // Some registries have a lower limit, or none of this.
-    if (refused)
-      for await (const { body } of pages(remote, path, { ...options, what })) yield* newTags(body, seen, what);
+    if (refused) for await (const page of pages(remote, path, { ...options, what })) yield* newTags(page, seen, what);
   } catch (error) {
-    throw missingContent(error, `the ${what}`);
+    throw missingContent(error, `the ${what}`, "Check the name of the repository");
   }
 }
 
-function* newTags(body: Uint8Array, seen: Set<string>, what: string): Generator<string> {
+function* newTags({ body, response }: Page, seen: Set<string>, what: string): Generator<string> {
+  if (parseContentType(response.header("content-type")) === "text/html")
+    throw new RegistryError("INVALID_RESPONSE", `Cannot list the ${what}: the answer is an HTML page`, {
+      hint: `Check that ${response.url.host} is a registry and not a web site or a login page`,
+    });
   const value = parsePage(body, what);
   const tags = typeof value === "object" && value !== null && "tags" in value ? value.tags : undefined;
   // A repository without tags: null where a Go slice was empty (distribution).

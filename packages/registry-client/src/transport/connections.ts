@@ -101,7 +101,10 @@ function watched(connect: buildConnector.connector, stall: number): buildConnect
   return (options, callback) =>
     connect(options, (...result) => {
       // After an error there is no second argument at all, whatever the types say.
-      if (result[0] === null) watch(result[1], stall);
+      if (result[0] === null) {
+        watch(result[1], stall);
+        endOnAlert(result[1]);
+      }
       callback(...result);
     });
 }
@@ -122,6 +125,14 @@ function watchedThroughProxy(options: object, stall: number): object {
       ]);
     },
   };
+}
+
+// Under TLS 1.3 a refused client certificate comes as an alert after the handshake, which undici forgets
+// over the end that follows: to it, the other side just closed.
+function endOnAlert(socket: Socket): void {
+  socket.prependOnceListener("error", (error: NodeJS.ErrnoException) => {
+    if (error.code?.startsWith("ERR_SSL_") === true) socket.destroy(error);
+  });
 }
 
 /*

@@ -52,8 +52,8 @@ export function missesIssuer(error: unknown): boolean {
   );
 }
 
-/** What a failed connection means. `what`: "GET https://…", redacted. */
-export function connectionFault(error: unknown, what: string, url: URL): unknown {
+/** What a failed connection means, through `proxy` when there is one. `what`: "GET https://…", redacted. */
+export function connectionFault(error: unknown, what: string, url: URL, proxy?: URL): unknown {
   if (error instanceof RegistryError || !(error instanceof Error)) return error;
   const code = faultCode(error) ?? "";
   const detail = oneLine(describe(error, code));
@@ -65,7 +65,26 @@ export function connectionFault(error: unknown, what: string, url: URL): unknown
 
   if (error instanceof Timeout || transient.has(code)) return failed("UNAVAILABLE", detail, { transient: true });
   if (code === "ECONNREFUSED")
-    return failed("UNAVAILABLE", detail, { transient: true, hint: `Check that a registry listens at ${url.host}` });
+    return failed("UNAVAILABLE", proxy === undefined ? detail : `${detail} by the proxy ${proxy.host}`, {
+      transient: true,
+      hint:
+        proxy === undefined
+          ? `Check that a registry listens at ${url.host}`
+          : `Check HTTPS_PROXY and HTTP_PROXY, or name ${url.hostname} in NO_PROXY`,
+    });
+  const proxied = /^Proxy response \((\d+)\) !== 200/.exec(error.message)?.[1];
+  if (proxied !== undefined)
+    return failed("UNAVAILABLE", `the proxy ${proxy?.host ?? ""} answered ${proxied}`.replace("  ", " "), {
+      hint: `Check HTTPS_PROXY with the user and password in it, or name ${url.hostname} in NO_PROXY`,
+    });
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return failed("CERTIFICATE", `the certificate is for another host (${detail})`, {
+      hint: "Use a name that the certificate is for, or skip the check with --tls-verify=false",
+    });
+  if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID")
+    return failed("CERTIFICATE", detail, {
+      hint: "Check this machine's clock; the registry's certificate has to be renewed otherwise",
+    });
   if (certificate.test(code))
     // The advice that Node.js adds is for who starts Node.js; the system's authorities were asked already.
     return failed("CERTIFICATE", detail.replace(/; if the root CA is installed locally.*$/, ""), {
@@ -75,12 +94,19 @@ export function connectionFault(error: unknown, what: string, url: URL): unknown
     return failed("CERTIFICATE", `the registry does not take our client certificate, or wants one: ${detail}`, {
       hint: `Put certificate and key at /etc/containers/certs.d/${url.host}/client.cert and client.key`,
     });
+  if (code.endsWith("ALERT_HANDSHAKE_FAILURE"))
+    return failed("CERTIFICATE", "the registry ended the TLS handshake: it may want a client certificate", {
+      hint: `Put certificate and key at /etc/containers/certs.d/${url.host}/client.cert and client.key`,
+    });
   if (noTls.test(code))
     return failed("UNAVAILABLE", "the host does not speak TLS", {
-      hint: "If it is to be trusted without, use --tls-verify=false, or insecure = true in registries.conf",
+      hint: "If it is to be trusted without, use --plain-http, or insecure = true in registries.conf",
     });
-  if (code === "ENOTFOUND") return failed("UNAVAILABLE", `no host is called "${url.hostname}"`);
-  if (code.startsWith("HPE_"))
+  if (code === "ENOTFOUND")
+    return failed("UNAVAILABLE", `no host is called "${url.hostname}"`, {
+      hint: "Check the name, and whether this machine reaches a name server",
+    });
+  if (code.startsWith("HPE_") || error.name === "HTTPParserError")
     return failed("INVALID_RESPONSE", "the answer is no HTTP", { hint: "Is it a registry?" });
   if (code === "UND_ERR_HEADERS_OVERFLOW") return failed("INVALID_RESPONSE", "the answer's headers are too long");
   return failed("UNAVAILABLE", detail);
@@ -103,6 +129,7 @@ function describe(error: Error, code: string): string {
     case "HPE_INVALID_EOF_STATE":
       return "the answer ended early";
     default:
-      return error.message === "" ? code : error.message;
+      // Of OpenSSL's own line, its reason: thread:error:code:SSL routines:function:reason:file:line.
+      return /:SSL routines:[^:]*:([^:]+):/.exec(error.message)?.[1] ?? (error.message === "" ? code : error.message);
   }
 }

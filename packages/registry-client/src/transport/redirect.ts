@@ -20,7 +20,10 @@ export function redirectTarget(
   const followed = safe ? [301, 302, 303, 307, 308] : [307, 308];
   if (!followed.includes(status)) return undefined;
   const invalid = (reason: string): RegistryError =>
-    new RegistryError("INVALID_RESPONSE", `${method} ${redactUrl(from)}: ${status}: ${reason}`, { status });
+    new RegistryError("INVALID_RESPONSE", `${method} ${redactUrl(from)}: ${status}: ${reason}`, {
+      status,
+      hint: `Check that ${from.host} is a registry, and not a web site or a login page`,
+    });
   if (location === undefined) throw invalid("the redirect has no Location");
   if (redirects >= maxRedirects) throw invalid(`redirected more than ${maxRedirects} times`);
   if (!URL.canParse(location, from.href)) throw invalid("the Location of the redirect is no URL");

@@ -116,13 +116,21 @@ function hint(refusal: Refusal, code: RegistryErrorCode, codes: readonly string[
       return `Check the name; a private repository needs "${login}" with a user who may read it`;
     return help ?? (authenticated ? `The credentials were not taken: use "${login}" with others` : `Use "${login}"`);
   }
+  // A user with every right meets a quota too.
+  if (code === "DENIED" && /quota|exceed|storage resource|upper limit/i.test(said(refusal)))
+    return `Make room in ${registry}, or have the quota raised`;
   if (code === "DENIED") return authenticated ? help : `Nobody is logged in: use "${login}"`;
   if (code === "RATE_LIMITED") {
     const reset = header("ratelimit-reset");
     const when = reset === undefined ? "" : `; it is reset in ${oneLine(reset, 40)} s`;
     return authenticated ? `Try again later${when}` : `Logged-in users may do more: "${login}"${when}`;
   }
-  return codes.length === 0 && isHtml(header("content-type"), body) ? `Is ${registry} a registry?` : undefined;
+  if (codes.length === 0 && isHtml(header("content-type"), body)) return `Is ${registry} a registry?`;
+  return code === "UNAVAILABLE" ? `The trouble is on the side of ${registry}: try again later` : undefined;
+}
+
+function said(refusal: Refusal): string {
+  return readBody(refusal).text;
 }
 
 function isHtml(contentType: string | undefined, body: Uint8Array): boolean {

@@ -81,11 +81,12 @@ export class Wire {
   }: Exchange): Promise<HttpResponse> {
     const { hostConfig, userAgent, onTrace } = this.#options;
     const what = `${method} ${redactUrl(url)}`;
+    const proxy = hostConfig.proxyFor(url);
     const dispatcher = await this.#connections.to({
       tls: await hostConfig.tls(url.host),
       verifyTls,
       // With a proxy only addresses in URLs can be judged: the proxy looks names up.
-      proxy: hostConfig.proxyFor(url),
+      proxy,
       lookup: own ? guard.ownLookup : guard.guardedLookup,
       systemAuthorities: this.#systemTrusted.has(url.host),
     });
@@ -98,7 +99,7 @@ export class Wire {
       signal,
       headersTimeout: headersTimeout ?? this.#timeouts.headers,
       stall: this.#timeouts.stall,
-      fault: (error) => connectionFault(error, what, url),
+      fault: (error) => connectionFault(error, what, url, proxy),
       ...(onTrace === undefined
         ? {}
         : {
