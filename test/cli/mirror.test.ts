@@ -13,8 +13,6 @@ test("the mirror script moves an image once, and mounts it where it lies already
   await copy(image.source, source.store, image.descriptor);
   await source.store.tag(image.descriptor, "acme/app:1");
   const { digest } = image.descriptor;
-  const mirror = async (...args: readonly string[]): Promise<string> =>
-    await run(process.execPath, ["mirror.ts", ...args], { cwd: example });
 
   const first = await mirror(`${source.host}/acme/app:1`, `${target.host}/mirror/app`);
   expect(first).toMatch(new RegExp(`^${digest}  [1-9]\\d* bytes moved, 0 signatures and the like$`, "m"));
@@ -33,3 +31,7 @@ test("the mirror script says how it is used", async () => {
   const { status, stderr } = await attempt(process.execPath, ["mirror.ts"], { cwd: example });
   expect([status, stderr]).toEqual([2, "Usage: node mirror.ts SOURCE DESTINATION\n"]);
 });
+
+async function mirror(from: string, to: string): Promise<string> {
+  return await run(process.execPath, ["mirror.ts", from, to], { cwd: example });
+}
