@@ -22,6 +22,8 @@ export interface PageOptions extends Options {
 /** Bytes. distribution 2.8 gives all tags in one page; 32 MiB are half a million. */
 export const pageLimit = 32 * 1024 * 1024;
 const maxPages = 10_000;
+/** Bytes of all pages together: what is listed is kept. */
+const totalLimit = 4 * pageLimit;
 
 /**
  * The pages of a list, each followed to the next by its Link (never built: Quay's names are opaque).
@@ -32,12 +34,15 @@ export async function* pages(remote: RemoteRepository, path: string, options: Pa
   const { host } = remote;
   const seen = new Set<string>();
   let url: URL | string = path;
+  let total = 0;
   for (;;) {
     const { response, body } = await getWhole(
       host,
       { url, headers: { accept: "application/json", ...headers }, scopes: pulling(remote), allow, signal },
       pageLimit,
     );
+    total += body.byteLength;
+    if (total > totalLimit) throw endless(what, `its pages are more than ${totalLimit} bytes together`);
     yield { body, response };
     if (allow.includes(response.status)) return;
     // Only now is it settled whether the base is https.

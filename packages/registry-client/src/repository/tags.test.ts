@@ -48,6 +48,16 @@ test("pages that never end are given up", async () => {
   await expect(tagsOf(endless)).rejects.toThrow(/more than 10000 pages/);
 }, 60_000);
 
+test("pages that are too much together are given up, each as large as it may be", async () => {
+  let page = 0;
+  const full = Buffer.from(list(["a"]).padEnd(30 * 1024 * 1024));
+  const endless: Intercept = async (_request, { response }) => {
+    page += 1;
+    response.writeHead(200, { link: `</v2/acme/app/tags/list?page=${page}>; rel=next` }).end(full);
+  };
+  await expect(tagsOf(endless)).rejects.toThrow(/more than 134217728 bytes together/);
+});
+
 test.each([
   ["null", null, []],
   ["nulls, numbers and digests", ["a", null, 5, `sha256:${"0".repeat(64)}`, "", "a", "b/c"], ["a"]],
