@@ -1,6 +1,6 @@
 export { RegistryError, type RegistryErrorCode, type RegistryMessage } from "./errors.ts";
 export type { Credential, FoundCredential, Keychain } from "./auth/credential.ts";
-export type { HostConfig } from "./hosts/host-config.ts";
+export type { Endpoint, HostConfig, Route, TlsSettings } from "./hosts/host-config.ts";
 export { type HostConfigOptions, loadHostConfig, type LoadedHostConfig } from "./hosts/load-host-config.ts";
 export { checkCredential } from "./credentials/check.ts";
 export { defaultKeychain, type KeychainOptions } from "./credentials/keychain.ts";
