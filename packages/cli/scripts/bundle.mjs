@@ -21,8 +21,9 @@ const bundle = await rolldown({
   transform: { define: { "import.meta.resolve": "require.resolve" } },
   plugins: [besides(), notices()],
   // Dynamic imports that break a cycle, and move no module into a chunk of its own, are as they should be.
-  onLog: (level, log, report) =>
-    report(level === "warn" && log.code !== "INEFFECTIVE_DYNAMIC_IMPORT" ? "error" : level, log),
+  onLog: (level, log, report) => {
+    if (log.code !== "INEFFECTIVE_DYNAMIC_IMPORT") report(level === "warn" ? "error" : level, log);
+  },
 });
 await bundle.write({
   dir: out,
