@@ -197,6 +197,32 @@ function mirrored(mirror: Served, primary: Served): Repository {
   return new Repository({ name, primary: remoteOf(primary), mirrors: [remoteOf(mirror)] });
 }
 
+const isIndexPut = (request: Request): boolean =>
+  isManifest("PUT")(request) && request.headers["content-type"] === mediaTypes.ociIndex;
+const putIndex = async (served: Served): Promise<void> => {
+  const { source, descriptor } = await randomImage({ platforms: ["linux/amd64", "linux/arm64"] });
+  await copy(source, served.repository, descriptor);
+};
+
+describe("an index whose manifests the registry does not see", () => {
+  const unseen = answer(
+    400,
+    { "content-type": "application/json" },
+    JSON.stringify({ errors: [{ code: "MANIFEST_BLOB_UNKNOWN", message: "blob unknown to registry" }] }),
+  );
+  test("for a moment is stored all the same", async () => {
+    await using served = await servedRepository(failing(isIndexPut, unseen, 2));
+    await putIndex(served);
+    expect(served.asked().filter((one) => one === "PUT manifest")).toHaveLength(5);
+  });
+
+  test("at all is refused with the registry's words", async () => {
+    await using served = await servedRepository(failing(isIndexPut, unseen));
+    await expect(putIndex(served)).rejects.toThrow("MANIFEST_BLOB_UNKNOWN: blob unknown to registry");
+    expect(served.asked().filter((one) => one === "PUT manifest")).toHaveLength(5);
+  });
+});
+
 describe("a mirror", () => {
   test("is read from first, and never written to", async () => {
     await using mirror = await withImage();
