@@ -11,6 +11,9 @@ export async function main(args: readonly string[]): Promise<void> {
   // Most runs end before TurboFan's code pays for its compilation, a sixth of the processor time of a build
   // without changes; the work of long ones is native or WebAssembly. Only unpacking bzip2 gets slower, by a fifth.
   setFlagsFromString("--no-opt");
+  // Nothing but a build has WebAssembly to hurry for, which is its compressor. The parser of HTTP is WebAssembly too:
+  // the process would wait at its end, 40 ms, for code of it that is optimized for nobody.
+  if (args[0] !== "build") setFlagsFromString("--liftoff-only");
 
   const interruption = new AbortController();
   const interrupt = (): void => {
