@@ -4,7 +4,7 @@ import { RegistryError } from "../errors.ts";
 import { type AuthFile, findEntry, helperOf, parseAuthFile, readAuthFile } from "./auth-file.ts";
 import { canonicalRegistry, dockerHubKey } from "./auth-key.ts";
 import { type AuthPath, type AuthPlaces, authPaths } from "./auth-paths.ts";
-import { getFromHelper } from "./helper.ts";
+import { getFromHelper } from "./credential-helper.ts";
 
 export interface KeychainOptions extends AuthPlaces {
   /** Credentials that were given for a registry; nothing is looked up for it then. */

@@ -4,7 +4,7 @@ import { RegistryError } from "../errors.ts";
 import { type AuthFile, entryKeys, helperOf, parseAuthFile, readAuthFile, readAuthText } from "./auth-file.ts";
 import { canonicalRegistry, dockerHubKey, type LoginKey, parseLoginKey, registryOfKey } from "./auth-key.ts";
 import { type AuthPath, type AuthPlaces, authPaths } from "./auth-paths.ts";
-import { eraseFromHelper, listHelper, storeInHelper } from "./helper.ts";
+import { eraseFromHelper, listHelper, storeInHelper } from "./credential-helper.ts";
 import { editJson } from "./json-edit.ts";
 import { authFileHelper } from "./keychain.ts";
 import { writePrivately } from "./private-file.ts";

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryFolder, writeCredentialHelper } from "@lading/testkit";
 import { expect, test } from "vitest";
-import { eraseFromHelper, getFromHelper, listHelper, storeInHelper } from "./helper.ts";
+import { eraseFromHelper, getFromHelper, listHelper, storeInHelper } from "./credential-helper.ts";
 
 const password = { type: "password", username: "ada", password: "s3cret: with $HOME" } as const;
 
