@@ -1,13 +1,10 @@
-import { cacheFolder } from "../cache-folder.ts";
-import { choosePlatforms, platformChoice } from "../choose-platforms.ts";
+import { platformChoice } from "../choose-platforms.ts";
 import { checkDestination, parseDestination } from "../destination.ts";
-import { writeImageTo } from "../write-image.ts";
-import { isRemote, locate } from "../locate.ts";
+import { locate } from "../locate.ts";
+import { moveImage } from "../move-image.ts";
 import type { Command } from "../program.ts";
-import { createProgress } from "../progress/progress.ts";
 import { Registries } from "../registries.ts";
 import { registryOptions } from "../registry-flags.ts";
-import { tellWritten } from "../show/written.ts";
 import { UsageError } from "../usage.ts";
 
 export const command: Command = {
@@ -60,23 +57,15 @@ export const command: Command = {
     await checkDestination(destination);
     const located = await locate(from, registries, { signal });
     const choice = platformChoice(flags.list("platform"), flags.on("all-platforms"), "all");
-    const content = await choosePlatforms(located, choice, { signal });
-    const progress = createProgress(flags.text("progress"), { quiet: flags.on("quiet") });
-    registries.onEvent = (event) => progress.event(event);
-    let written;
-    try {
-      written = await writeImageTo(destination, content, located.names, {
-        signal,
-        registries,
-        cacheDir: cacheFolder(),
-        remote: isRemote(from) || destination.kind === "registry",
-        referrers: !flags.on("no-referrers"),
-        onEvent: (event) => progress.event(event),
-      });
-    } finally {
-      progress.end();
-    }
-    tellWritten(flags, content.descriptor, located.names, written, destination.stdout);
+    await moveImage(flags, {
+      from,
+      located,
+      destination,
+      choice,
+      referrers: !flags.on("no-referrers"),
+      registries,
+      signal,
+    });
     return 0;
   },
 };

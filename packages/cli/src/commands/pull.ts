@@ -1,13 +1,10 @@
-import { cacheFolder } from "../cache-folder.ts";
-import { choosePlatforms, platformChoice } from "../choose-platforms.ts";
+import { platformChoice } from "../choose-platforms.ts";
 import { checkDestination, defaultDestination, parseDestination } from "../destination.ts";
-import { writeImageTo } from "../write-image.ts";
-import { isRemote, locate } from "../locate.ts";
+import { locate } from "../locate.ts";
+import { moveImage } from "../move-image.ts";
 import type { Command } from "../program.ts";
-import { createProgress } from "../progress/progress.ts";
 import { Registries } from "../registries.ts";
 import { registryOptions } from "../registry-flags.ts";
-import { tellWritten } from "../show/written.ts";
 
 export const command: Command = {
   positionals: {
@@ -39,23 +36,15 @@ export const command: Command = {
     const located = await locate(from, registries, { signal });
     const destination = named ?? defaultDestination(located.names, from);
     const choice = platformChoice(flags.list("platform"), flags.on("all-platforms"), "host");
-    const content = await choosePlatforms(located, choice, { signal });
-    const progress = createProgress(flags.text("progress"), { quiet: flags.on("quiet") });
-    registries.onEvent = (event) => progress.event(event);
-    let written;
-    try {
-      written = await writeImageTo(destination, content, located.names, {
-        signal,
-        registries,
-        cacheDir: cacheFolder(),
-        remote: isRemote(from) || destination.kind === "registry",
-        referrers: flags.on("referrers"),
-        onEvent: (event) => progress.event(event),
-      });
-    } finally {
-      progress.end();
-    }
-    tellWritten(flags, content.descriptor, located.names, written, destination.stdout);
+    await moveImage(flags, {
+      from,
+      located,
+      destination,
+      choice,
+      referrers: flags.on("referrers"),
+      registries,
+      signal,
+    });
     return 0;
   },
 };
