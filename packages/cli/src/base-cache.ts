@@ -9,6 +9,7 @@ import {
   firstOf,
   formatReference,
   isDigest,
+  isTransient,
   makeFolder,
   OciError,
   type Options,
@@ -150,8 +151,7 @@ export class BaseCache {
         return;
       } catch (error) {
         options.signal?.throwIfAborted();
-        // What arrived wrong may arrive right the second time.
-        if (!again || !(error instanceof Error && "transient" in error && error.transient === true)) throw error;
+        if (!again || !isTransient(error)) throw error;
       }
     }
   }

@@ -139,8 +139,8 @@ async function push(blob: Blob, sink: Sink, signal: AbortSignal, onProgress: Cop
   onProgress?.({ type: "copied", descriptor });
 }
 
-// What arrived wrong over a network may arrive right the second time; a file stays what it is.
-function isTransient(error: unknown): boolean {
+/** Whether another attempt may end better (`Blob.open`): what came wrong over a network may come right the second time, a file stays what it is. */
+export function isTransient(error: unknown): boolean {
   return error instanceof Error && "transient" in error && error.transient === true;
 }
 

@@ -37,7 +37,7 @@ export { matches, readBlob, verified } from "./verify.ts";
 export { type KnownBytes, knownOf, withKnown } from "./known-bytes.ts";
 export { Limiter } from "./limiter.ts";
 export { successors } from "./graph.ts";
-export { copy, CopyError, type CopyEvent, type CopyOptions } from "./copy.ts";
+export { copy, CopyError, type CopyEvent, type CopyOptions, isTransient } from "./copy.ts";
 export { copyReferrers, type FoundReferrer, referrersOf } from "./copy-referrers.ts";
 export { type Referrer, referrerOf } from "./referrer.ts";
 export { firstOf } from "./first-of.ts";
