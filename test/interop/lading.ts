@@ -3,14 +3,15 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run, type RunOptions } from "./command.ts";
 
-const command = fileURLToPath(new URL("../../lading", import.meta.url));
+/** The path of the command of this checkout. */
+export const ladingCommand: string = fileURLToPath(new URL("../../lading", import.meta.url));
 
 /** The finished hello-static example, as `npm install` leaves it. */
 export const helloStatic: string = fileURLToPath(new URL("../../examples/hello-static", import.meta.url));
 
 /** Run the command of this checkout; what it wrote to stdout. */
 export function lading(args: readonly string[], options: RunOptions = {}): Promise<string> {
-  return run(command, args, options);
+  return run(ladingCommand, args, options);
 }
 
 /** Write files, given by path below `folder`. */

@@ -11,9 +11,13 @@ export function explain(error: unknown, style: Style, options: { readonly verbos
   return `${lines.join("\n")}\n`;
 }
 
-/** 2 for what the user wrote, 130 for an interruption, else 1. */
+// As docker's: its own failures, and the two that a shell has for programs.
+const runCodes: Readonly<Record<string, number>> = { COMMAND_NOT_EXECUTABLE: 126, COMMAND_NOT_FOUND: 127 };
+
+/** 2 for what the user wrote, 130 for an interruption, 125 to 127 for a container, else 1. */
 export function exitCode(error: unknown): number {
   if (isAbort(error)) return 130;
+  if (error instanceof Error && error.name === "RunnerError") return runCodes[codeOf(error) ?? ""] ?? 125;
   if (error instanceof UsageError || error instanceof ConfigError) return 2;
   return codeOf(error) === "SPEC" ? 2 : 1;
 }

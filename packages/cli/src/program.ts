@@ -8,6 +8,8 @@ import { version } from "./version.ts";
 /** What a command gets to work with. */
 interface Invocation {
   readonly flags: Flags;
+  /** What follows the first positional of a command that `passesOn`; not parsed. */
+  readonly rest: readonly string[];
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
 }
@@ -25,6 +27,8 @@ export interface Command {
 interface CommandEntry {
   readonly usage: string;
   readonly describe: string;
+  /** Whether everything after the first positional is another program's: `lading run app ls -l`. */
+  readonly passesOn?: true;
   readonly load: () => Promise<{ readonly command: Command }>;
 }
 
@@ -100,6 +104,12 @@ const commands: readonly CommandEntry[] = [
     load: async () => await import("./commands/logout.ts"),
   },
   {
+    usage: "run <image>",
+    describe: "Run a program of an image, isolated: run [options] <image> [command..]",
+    passesOn: true,
+    load: async () => await import("./commands/run.ts"),
+  },
+  {
     usage: "export <place> <destination>",
     describe: "Unpack an image's files into a folder, or as a tar to -",
     load: async () => await import("./commands/export.ts"),
@@ -123,7 +133,8 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
   const known = new Set(["help", "version", ...Object.keys(globalOptions)]);
   try {
     let code = 0;
-    await program(args, signal, known, (result) => (code = result)).parseAsync();
+    const [own, rest] = await divided(args);
+    await program(own, rest, signal, known, (result) => (code = result)).parseAsync();
     return code;
   } catch (error) {
     // Of its own errors yargs hands some to `fail`, and some it just throws.
@@ -145,8 +156,28 @@ const globalOptions: Readonly<Record<string, Options>> = {
   verbose: { type: "boolean", describe: "say more, and where errors come from" },
 };
 
+/** The arguments that are ours, and those of the program that a command passes them on to. */
+async function divided(args: readonly string[]): Promise<readonly [readonly string[], readonly string[]]> {
+  const called = commands.find(({ usage }) => usage.split(" ")[0] === args[0]);
+  if (called?.passesOn === undefined) return [args, []];
+  const { options = {} } = (await called.load()).command;
+  const table: Readonly<Record<string, Options>> = { ...globalOptions, ...options };
+  const takesValue = (name: string): boolean =>
+    Object.entries(table).some(
+      ([key, { alias, type }]) => (key === name || [alias].flat().includes(name)) && type !== "boolean",
+    );
+  for (let at = 1; at < args.length; at++) {
+    const arg = args[at] ?? "";
+    if (!arg.startsWith("-") || arg === "-") return [args.slice(0, at + 1), args.slice(at + 1)];
+    const name = arg.startsWith("--") ? arg.slice(2) : arg.slice(-1);
+    if (table[name] !== undefined ? table[name].type !== "boolean" : !arg.includes("=") && takesValue(name)) at++;
+  }
+  return [args, []];
+}
+
 function program(
   args: readonly string[],
+  rest: readonly string[],
   signal: AbortSignal,
   known: Set<string>,
   finish: (code: number) => void,
@@ -201,7 +232,7 @@ function program(
           .options(shown(options))
           .example((helping ? examples : []).map(([line, what]) => [`$0 ${line}`, what]));
       },
-      async (values) => finish((await (await load()).command.run({ flags: new Flags(values), signal })) ?? 0),
+      async (values) => finish((await (await load()).command.run({ flags: new Flags(values), rest, signal })) ?? 0),
     );
   return parser;
 }
