@@ -4,14 +4,23 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Program, Debian package, and what cannot be tested without it. */
+/** Program on PATH, or a path below /usr/lib; Debian package; and what cannot be tested without it. */
 export const tools = [
   ["skopeo", "skopeo", "reading and copying our layouts and archives"],
   ["umoci", "umoci", "unpacking our layers"],
   ["podman", "podman", "loading and running our images"],
+  ["buildah", "buildah", "building our Dockerfiles as another builder does"],
   ["runc", "runc", "running our images"],
+  ["crun", "crun", "running our images with the other runtime"],
   ["conmon", "conmon", "running our images"],
+  ["catatonit", "catatonit", "a process 1 that reaps others"],
   ["iptables", "iptables", "reaching our images over a network"],
+  ["ip", "iproute2", "reaching our images over a network"],
+  ["cni/bridge", "containernetworking-plugins", "networks of containers without a daemon"],
+  ["podman/netavark", "netavark", "networks of podman's containers"],
+  ["podman/aardvark-dns", "aardvark-dns", "networks of podman's containers"],
+  ["slirp4netns", "slirp4netns", "networks of podman's containers without root"],
+  ["newuidmap", "uidmap", "podman without root"],
   ["containerd", "containerd", "importing our archives"],
   ["ctr", "containerd", "importing our archives"],
   ["dockerd", "docker.io", "loading and running our images with Docker"],
@@ -25,10 +34,10 @@ export const tools = [
   ["bzip2", "bzip2", "unpacking .tar.bz2"],
   ["xz", "xz-utils", "unpacking .tar.xz"],
   ["zstd", "zstd", "unpacking .tar.zst"],
+  ["zip", "zip", "packing zips to unpack"],
+  ["java", "default-jre-headless", "running Java programs"],
+  ["ecj", "ecj", "compiling Java programs"],
 ];
-
-/** Packages that podman needs and that nothing above names. */
-const companions = ["netavark", "aardvark-dns"];
 
 /** Daemons in these packages; the tests start their own. */
 const services = {
@@ -42,7 +51,7 @@ export function installTools() {
   const wanted = missing();
   if (wanted.length === 0) return wanted;
   if (process.getuid?.() !== 0 || !found("apt-get")) return wanted;
-  const packages = [...new Set([...wanted.map(([, name]) => name), ...companions])];
+  const packages = [...new Set(wanted.map(([, name]) => name))];
   console.error(`Installing ${packages.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const options = { env, stdio: ["ignore", "ignore", "inherit"] };
@@ -79,7 +88,9 @@ function missing() {
 }
 
 function found(program) {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+  const folders = program.includes("/")
+    ? ["/usr/lib", "/usr/libexec"]
+    : [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
   return folders.some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);

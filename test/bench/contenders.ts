@@ -28,7 +28,7 @@ const node = join(root, "node_modules/.bin/node");
 const command = join(root, "packages/cli/bin/lading.js");
 
 /** The command from this checkout, as installed ones start it. */
-function lading(...args: readonly string[]): readonly string[] {
+export function lading(...args: readonly string[]): readonly string[] {
   return [node, command, ...args];
 }
 

@@ -3,9 +3,13 @@ import { appendFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { benchBundle } from "./bundle.ts";
 import { cleared, type Contender, fresh, missing, oneChanged, startUp, unchanged } from "./contenders.ts";
 import { hasTime, measure, type Measurement, median } from "./measure.ts";
+import { benchDockerfile } from "./dockerfile.ts";
+import { benchFrontEnds } from "./front-ends.ts";
 import { benchRegistry } from "./registry.ts";
+import { benchRunner } from "./runner.ts";
 import { table } from "./table.ts";
 import { prepare, type Workload, workloads } from "./workloads.ts";
 
@@ -27,9 +31,14 @@ const { values, positionals } = parseArgs({
 const rounds = Number(values.rounds);
 const chosen = workloads.filter(({ name }) => values.only === undefined || values.only.includes(name));
 const subject = positionals[0] ?? "build";
-if (chosen.length === 0 || !(rounds >= 1) || positionals.length > 1 || !["build", "registry"].includes(subject)) {
+if (
+  chosen.length === 0 ||
+  !(rounds >= 1) ||
+  positionals.length > 1 ||
+  !["build", "front-ends", "registry", "runner", "trust"].includes(subject)
+) {
   console.error(
-    `Usage: pnpm bench [build|registry] [--only ${workloads.map(({ name }) => name).join("|")}]… [--rounds N] [--dir FOLDER]`,
+    `Usage: pnpm bench [build|front-ends|registry|runner|trust] [--only ${workloads.map(({ name }) => name).join("|")}]… [--rounds N] [--dir FOLDER]`,
   );
   process.exit(2);
 }
@@ -43,7 +52,12 @@ console.log(
     ? "CPU and memory by GNU time (the whole process tree; the largest process)"
     : "GNU time is not installed: no CPU, no memory",
 );
-if (subject === "registry") await benchRegistry(values.dir, rounds);
+if (subject === "front-ends") {
+  benchDockerfile(values.dir, rounds);
+  benchFrontEnds(values.dir, rounds);
+} else if (subject === "trust") benchBundle(values.dir, rounds);
+else if (subject === "registry") await benchRegistry(values.dir, rounds);
+else if (subject === "runner") await benchRunner(values.dir, rounds);
 else {
   benchStartUp();
   for (const workload of chosen) benchWorkload(workload);

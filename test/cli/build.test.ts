@@ -166,6 +166,16 @@ test("an image that is written into the context does not end up in the next one"
   expect(await work.lading(["build", "-q"])).toEqual(first);
 });
 
+test("an image in the context does not end up in the next one where the ignore file does not apply either", async () => {
+  await using work = await workspace({
+    "lading.yaml": "name: app\nlayers: [{ add: [{ src: ., dest: /, ignore: false }] }]\n",
+    ".dockerignore": "lading.yaml\n",
+  });
+  const first = await work.lading(["build", "-q"]);
+  expect(first).toMatchObject({ status: 0 });
+  expect(await work.lading(["build", "-q"])).toEqual(first);
+});
+
 test("every kind of output holds the same image", async () => {
   await using work = await workspace(project);
   const places = ["oci:layout", "oci-archive:a.tar", "docker-archive:d.tar"];
@@ -240,23 +250,24 @@ test.each([
   [["build", "-t", "A B"], 'error: Cannot parse image name "A B"'],
   [["build", "-o", "app.tar"], "hint: To name the file, write oci-archive:app.tar\n"],
   [["build", "-o", "type=oci,dest=x.tar"], "hint: Write it as oci-archive:x.tar\n"],
-  [["build", "-o", "podman:app"], "oci:DIR, oci-archive:FILE and docker-archive:FILE\n"],
+  [["build", "-o", "docker:app"], "hint: Write an oci-archive:FILE, then hand it to docker\n"],
+  [["build", "--load", "rkt"], "podman"],
   [
     ["build", "--from", "docker:nginx"],
     "hint: Save it first: docker save -o image.tar nginx, then name docker-archive:image.tar\n",
   ],
   [["build", "--compression", "lzma"], 'error: --compression: "lzma" is not valid'],
-  [["build", "-f", "Dockerfile"], 'error: Cannot read "Dockerfile": this version reads YAML and modules'],
+  [["build", "-f", "notes.txt"], 'error: Cannot build from "notes.txt": no kind of file that is known here'],
   [["build", "-f", "nope.yaml"], 'error: Cannot read "nope.yaml"\n'],
   [["build", "nope"], 'error: Cannot read context folder "nope"\n'],
   [["bild"], 'hint: Did you mean "build"?\n'],
   [[], "error: Cannot go on without a command\n"],
 ])("lading %j is a wrong call: exit code 2, nothing on stdout, nothing written", async (args, message) => {
-  await using work = await workspace({ ...project, Dockerfile: "FROM x\n" });
+  await using work = await workspace({ ...project, "notes.txt": "x\n" });
   const { status, stdout, stderr } = await work.lading(args);
   expect(stderr).toContain(message);
   expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-  expect(await work.names()).toEqual(["Dockerfile", "dist", "lading.yaml"]);
+  expect(await work.names()).toEqual(["dist", "lading.yaml", "notes.txt"]);
 });
 
 test("SOURCE_DATE_EPOCH sets the date of the image, and must be a number", async () => {
@@ -285,12 +296,7 @@ hint: Did you mean "entrypoint"?
   expect(await work.names()).toEqual(["lading.yaml"]);
 });
 
-test("a folder with another tool's file, or none, is told what to do", async () => {
-  await using work = await workspace({ Dockerfile: "FROM scratch\n" });
-  expect((await work.lading(["build"])).stderr).toBe(`\
-error: Cannot build from Dockerfile: this version reads lading.yaml and lading.config.ts only
-hint: Run \`lading init\` to start a lading.yaml, or name files with --add SRC:DEST
-`);
+test("a folder with nothing that describes a build is told what to do", async () => {
   await using empty = await workspace();
   expect(await empty.lading(["build"])).toMatchObject({ status: 2 });
 });
@@ -328,4 +334,38 @@ test("Ctrl-C ends a build with 130 and leaves nothing half-written", async () =>
   expect(await exit).toEqual([130, null]);
   expect(await work.names()).toEqual(["big", "lading.yaml"]);
   expect(await work.lading(["build", "-q"])).toMatchObject({ status: 0 });
+});
+
+test("build --watch builds again after an edit, tells of one that fails and goes on, and ends with Ctrl-C", async () => {
+  await using work = await workspace({ ...project, "notes.txt": "1", ".dockerignore": "notes.txt\n*.tar\n" });
+  const child = spawn(fileURLToPath(new URL("../../lading", import.meta.url)), ["build", "--watch", "-o", "oci:out"], {
+    cwd: work.path,
+    env: { ...process.env, LADING_CACHE_DIR: work.cache, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = once(child, "exit");
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const digests = () => stdout.split("\n").filter((line) => line !== "");
+  const patience = { timeout: 10_000, interval: 20 };
+  try {
+    await expect.poll(digests, patience).toHaveLength(1);
+    await work.write({ "dist/app.js": "edited\n" });
+    await expect.poll(digests, patience).toHaveLength(2);
+    expect(stderr).toContain("changed: dist/app.js\n");
+    expect((await work.lading(["digest", "oci:out"])).stdout).toBe(`${digests()[1]}\n`);
+
+    await work.write({ "lading.yaml": "from: scratch\nentrypont: [a]\n" });
+    await expect.poll(() => stderr, patience).toContain('Unknown key "entrypont"');
+    await work.write({ ...project, "notes.txt": "2", "dist/new/deep.js": "new\n" });
+    await expect.poll(digests, patience).toHaveLength(3);
+    expect(new Set(digests()).size).toBe(3);
+    expect(stderr).not.toContain("notes.txt");
+  } finally {
+    child.kill("SIGINT");
+  }
+  expect(await ended).toEqual([130, null]);
+  expect(await work.names()).toEqual([".dockerignore", "dist", "lading.yaml", "notes.txt", "out"]);
 });

@@ -164,17 +164,27 @@ test("init describes a folder once, and the description builds", async () => {
   expect(await site.lading(["build", "-q"])).toMatchObject({ status: 0 });
   expect((await site.lading(["init"])).stderr).toContain("the folder has a lading.yaml already");
 
+  const manifest = { main: "./dist/server.js", dependencies: { x: "1" } };
   await using node = await workspace({
-    "package.json": JSON.stringify({ main: "./dist/server.js", dependencies: { x: "1" } }),
+    "package.json": JSON.stringify(manifest),
+    "package-lock.json": JSON.stringify({
+      lockfileVersion: 3,
+      packages: { "": manifest, "node_modules/x": { version: "1.0.0" } },
+    }),
     "dist/server.js": "",
     "node_modules/x/index.js": "",
   });
+  const place = ["-q", "--from", "scratch", "-o"];
+  const { stdout: digest } = await node.lading(["build", "--tag", "ghcr.io/acme/app", ...place, "oci-archive:a.tar"]);
   await node.lading(["init", "--name", "ghcr.io/acme/app"]);
   const text = await node.read("lading.yaml");
-  expect(text).toContain("name: ghcr.io/acme/app\n");
+  expect(text).toContain("name: ghcr.io/acme/app\nfrom: node:24-slim\n");
   expect(text).toContain("entrypoint: [node, /app/dist/server.js]\n");
-  await node.write({ "lading.yaml": text.replace("from: oci:base", "from: scratch") });
-  expect(await node.lading(["build", "-q"])).toMatchObject({ status: 0, stderr: "" });
+  expect(await node.lading(["build", ...place, "oci-archive:b.tar"])).toMatchObject({
+    status: 0,
+    stdout: digest,
+    stderr: "",
+  });
 });
 
 test("cache tells what it holds, prunes by age and size, and clears", async () => {

@@ -14,7 +14,9 @@ export interface RunOptions {
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { status, stdout, stderr } = await attempt(command, args, options);
   if (status !== 0)
-    throw new Error(`Cannot run ${[command, ...args].join(" ")}: exit code ${status}: ${stderr.trim()}`);
+    throw new Error(
+      `Cannot run ${[command, ...args].join(" ")}: exit code ${status}: ${`${stdout}\n${stderr}`.trim()}`,
+    );
   return stdout;
 }
 
@@ -36,12 +38,12 @@ export async function attempt(
 }
 
 /**
- * Whether all these programs are here: `test.runIf(installed("umoci"))`. With LADING_TEST_STRICT=1
- * a missing one is a failure and not a gap.
+ * Whether all these programs are here, on PATH or by a path below /usr/lib: `test.runIf(installed("umoci"))`.
+ * With LADING_TEST_STRICT=1 a missing one is a failure and not a gap.
  */
 export function installed(...programs: readonly string[]): boolean {
-  const missing = programs.filter((program) => !onPath(program));
-  if (missing.length > 0 && isStrict) throw new Error(`Cannot find ${missing.join(", ")} on PATH`);
+  const missing = programs.filter((program) => !isHere(program));
+  if (missing.length > 0 && isStrict) throw new Error(`Cannot find ${missing.join(", ")}`);
   return missing.length === 0;
 }
 
@@ -52,8 +54,10 @@ export const isStrict: boolean = process.env["LADING_TEST_STRICT"] === "1";
 export const isRoot: boolean = process.getuid?.() === 0;
 if (isStrict && !isRoot) throw new Error("Cannot start engines: not root");
 
-function onPath(program: string): boolean {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+function isHere(program: string): boolean {
+  const folders = program.includes("/")
+    ? ["/usr/lib", "/usr/libexec"]
+    : [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
   return folders.some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);

@@ -1,15 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, statfsSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, statfsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { run, type RunOptions } from "./command.ts";
+import { isRoot, run, type RunOptions } from "./command.ts";
 import { temporaryFolder } from "@lading/testkit";
 
 export interface Podman extends AsyncDisposable {
   /** Run `podman …` on a store of its own. */
   (args: readonly string[], options?: RunOptions): Promise<string>;
+  /** The same as a command line, for who starts it otherwise. */
+  command(args: readonly string[]): readonly string[];
   /** Serves Docker's API on a socket until it is disposed of. */
   serve(): Promise<{ readonly socket: string } & AsyncDisposable>;
 }
@@ -29,22 +31,35 @@ export async function startPodman(): Promise<Podman> {
     at("tmp"),
     "--network-config-dir",
     at("net"),
+    // Without root it may choose to copy every layer.
+    ...(isRoot ? [] : ["--storage-driver", "overlay"]),
   ];
   const env = { CONTAINERS_CONF: at("containers.conf") };
   const podman = (args: readonly string[], options: RunOptions = {}): Promise<string> =>
     run("podman", [...store, ...args], { ...options, env: { ...options.env, ...env } });
   return Object.assign(podman, {
+    command: (args: readonly string[]) => [
+      "env",
+      `CONTAINERS_CONF=${env.CONTAINERS_CONF}`,
+      "podman",
+      ...store,
+      ...args,
+    ],
     async serve() {
       const socket = at("podman.sock");
+      const log = openSync(at("service.log"), "a");
       const service = spawn("podman", [...store, "system", "service", "--time=0", `unix://${socket}`], {
-        stdio: ["ignore", "ignore", "pipe"],
+        // conmon leaves a file named "oom" where its podman was started.
+        cwd: folder.path,
+        // To a file: whoever starts it may be too busy to read a pipe.
+        stdio: ["ignore", "ignore", log],
         env: { ...process.env, ...env },
       });
-      let log = "";
-      service.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
+      closeSync(log);
       const exited = once(service, "exit");
       while (!existsSync(socket)) {
-        if (service.exitCode !== null) throw new Error(`Cannot start podman's service: ${log}`);
+        if (service.exitCode !== null)
+          throw new Error(`Cannot start podman's service: ${readFileSync(at("service.log"), "utf8")}`);
         await setTimeout(20);
       }
       return {
@@ -60,7 +75,9 @@ export async function startPodman(): Promise<Podman> {
       await podman(["network", "prune", "--force"]);
       await podman(["rmi", "--all", "--force"]);
       // The overlay driver keeps its folder mounted on itself.
-      for (const mount of mountsBelow(folder.path)) await run("umount", [mount]);
+      if (isRoot) for (const mount of mountsBelow(folder.path)) await run("umount", [mount]);
+      // Some files belong to users that only its namespace knows, as the mount is in its alone.
+      else await podman(["unshare", "sh", "-ec", 'umount "$1/overlay"; rm -rf "$@"', "sh", at("root"), at("run")]);
       await folder[Symbol.asyncDispose]();
     },
   });

@@ -5,11 +5,12 @@ import { expect, test } from "vitest";
 import { attempt, installed, isRoot, run } from "./command.ts";
 import { lading, ladingCommand } from "./lading.ts";
 
+const always = ["--rm", "--engine", "runc", "--network", "none"];
 const runnable = installed("runc", "busybox", "unshare", "mount") && isRoot;
 
 interface Box extends AsyncDisposable {
   readonly path: string;
-  /** `lading run …flags IMAGE …command` with containers kept in this folder. */
+  /** `lading run --rm …flags IMAGE …command` without a network, with containers kept in this folder. */
   run(
     flags: readonly string[],
     command?: readonly string[],
@@ -32,7 +33,7 @@ async function busybox(flags: readonly string[] = [], change?: (root: string) =>
   return {
     path: folder.path,
     run: (options, command = []) =>
-      attempt(ladingCommand, ["run", "--root", `${folder.path}/state`, ...options, image, ...command]),
+      attempt(ladingCommand, ["run", ...always, "--root", `${folder.path}/state`, ...options, image, ...command]),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
 }
@@ -43,7 +44,7 @@ test.runIf(runnable)("run gives the program's output and its exit code, and leav
   expect(await box.run([])).toEqual({ status: 7, stdout: "out\n", stderr: "err\n" });
 
   expect(await readdir(join(box.path, "state/containers"))).toEqual([]);
-  expect(await readdir(join(box.path, "state/runtime"))).toEqual([]);
+  expect(await readdir(join(box.path, "state/names"))).toEqual([]);
   expect(await readFile("/proc/self/mounts", "utf8")).not.toContain(box.path);
 });
 

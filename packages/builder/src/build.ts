@@ -5,7 +5,6 @@ import {
   firstOf,
   formatPlatform,
   type Image,
-  type Layer,
   Limiter,
   MemoryStore,
   type Source,
@@ -21,12 +20,14 @@ import type { LayerPlan } from "./entry.ts";
 import { BuildError } from "./errors.ts";
 import { LayerCache } from "./pack/layer-cache.ts";
 import { packLayer, type PackedLayer } from "./pack/pack.ts";
+import { type Packing, toLayer } from "./pack/packing.ts";
 import { type Prepared, prepareBuild } from "./prepare.ts";
 import type { BuildPlan, BuildRequest, BuildResult, BuiltImage, BuiltLayer } from "./result.ts";
 
 /** What `build` would do. Reads the context's folders and the base, writes nothing but the base's index. Throws BuildError. */
 export async function planBuild(request: BuildRequest): Promise<BuildPlan> {
-  return (await prepareBuild(request)).plan;
+  const prepared = await prepareBuild(request);
+  return prepared.plan;
 }
 
 /**
@@ -40,9 +41,10 @@ export async function build(request: BuildRequest): Promise<BuildResult> {
   const begun = performance.now();
   const compression = readCompression(request.spec.compression);
   const cache = await LayerCache.open(request.cacheDir);
-  const prepared = await prepareBuild(request);
+  await using pool = new CompressPool(workersOf(request));
+  const prepared = await prepareBuild(request, packingFor(request, { cache, pool, compression }));
   const packing = performance.now();
-  const packed = await packLayers(request, prepared, cache, compression);
+  const packed = await packLayers(request, prepared, { cache, pool, compression });
   const pack = performance.now() - packing;
 
   const memory = new MemoryStore();
@@ -73,7 +75,37 @@ export async function build(request: BuildRequest): Promise<BuildResult> {
   };
 }
 
+/** Packs what a step of a Dockerfile is to see. */
+function packingFor(request: BuildRequest, means: Means): Packing {
+  const listedAt = Date.now();
+  const packed = new Map<LayerPlan, Promise<PackedLayer>>();
+  const limiter = new Limiter(Math.max(1, workersOf(request)));
+  const { noCache, signal } = request;
+  const packNow = async (plan: LayerPlan): Promise<PackedLayer> =>
+    await limiter.run(async () => await packLayer(plan, { ...means, listedAt, noCache, signal }));
+  return {
+    cache: means.cache,
+    source: means.cache.layers,
+    pack: async (plan) => {
+      let packing = plan.packed === undefined ? packed.get(plan) : Promise.resolve(plan.packed);
+      if (packing === undefined) packed.set(plan, (packing = packNow(plan)));
+      return await packing;
+    },
+  };
+}
+
 type Compression = ReturnType<typeof parseCompression>;
+
+/** What all layers of a build are packed with. */
+interface Means {
+  readonly cache: LayerCache;
+  readonly pool: CompressPool;
+  readonly compression: Compression;
+}
+
+function workersOf({ workers = availableParallelism() }: BuildRequest): number {
+  return workers;
+}
 
 function readCompression(text: string | undefined): Compression {
   try {
@@ -87,10 +119,8 @@ function readCompression(text: string | undefined): Compression {
 async function packLayers(
   request: BuildRequest,
   { plan: { images }, listedAt }: Prepared,
-  cache: LayerCache,
-  compression: Compression,
+  means: Means,
 ): Promise<ReadonlyMap<LayerPlan, PackedLayer>> {
-  const workers = request.workers ?? availableParallelism();
   const stop = new AbortController();
   const signal = request.signal === undefined ? stop.signal : AbortSignal.any([request.signal, stop.signal]);
   const platforms = new Map<LayerPlan, string[]>();
@@ -102,8 +132,7 @@ async function packLayers(
   const twins = ({ name }: LayerPlan, index: number): number =>
     plans.slice(0, index).filter((one) => one.name === name).length;
 
-  await using pool = new CompressPool(workers);
-  const limiter = new Limiter(Math.max(1, workers));
+  const limiter = new Limiter(Math.max(1, workersOf(request)));
   const packed = new Map<LayerPlan, PackedLayer>();
   const tasks = [...platforms].map(([plan, names], index) =>
     limiter
@@ -111,7 +140,7 @@ async function packLayers(
         signal.throwIfAborted();
         const identity = [request.context, plan.name, twins(plan, index), ...names].join("\0");
         const { noCache } = request;
-        const options = { cache, pool, compression, listedAt, identity, noCache, signal };
+        const options = { ...means, listedAt, identity, noCache, signal };
         packed.set(plan, await packOne(plan, String(index), names, options, request.onEvent));
       })
       .catch((error: unknown) => {
@@ -138,7 +167,7 @@ async function packOne(
   // The tar is somewhat longer than its files.
   const onProgress =
     onEvent && ((done: number): void => onEvent({ type: "layer-progress", id, done: Math.min(done, size) }));
-  const layer = await packLayer(plan, { ...options, onProgress });
+  const layer = plan.packed ?? (await packLayer(plan, { ...options, onProgress }));
   const { descriptor, diffId, reuse, ms } = layer;
   onEvent?.({ type: "layer-done", id, reuse, digest: descriptor.digest, diffId, size: descriptor.size, ms });
   return layer;
@@ -185,11 +214,6 @@ async function writeImages(
     written.push({ image, built: { platform, descriptor, imageId: manifest.config.digest, layers: built } });
   }
   return written;
-}
-
-function toLayer({ descriptor, diffId }: PackedLayer, source: Source): Layer {
-  const blob = source.blob(descriptor);
-  return { descriptor, diffId, open: (options) => blob.open(options) };
 }
 
 async function describeBase(base: Base | undefined): Promise<readonly BuiltLayer[]> {

@@ -1,4 +1,5 @@
 import type { Bytes, Options } from "@lading/oci";
+import type { PackedLayer } from "./pack/pack.ts";
 
 /** Where a file's bytes come from. */
 export type FileContent =
@@ -6,10 +7,13 @@ export type FileContent =
   | { readonly kind: "disk"; readonly path: string; readonly stat: FileStat }
   /** Literal bytes from the build description. */
   | { readonly kind: "literal"; readonly bytes: Uint8Array }
-  /** A member of an archive that is unpacked into the layer. `archive` is a digest of the archive's bytes. */
+  /**
+   * A member of an archive that is unpacked into the layer. `digest` is one of the archive's bytes, or of its own: with
+   * `path` it tells its bytes from all others.
+   */
   | {
       readonly kind: "member";
-      readonly archive: string;
+      readonly digest: string;
       readonly path: string;
       open(options?: Options): Bytes;
     };
@@ -64,4 +68,8 @@ export type LayerEntry = EntryMeta &
 export interface LayerPlan {
   readonly name: string;
   readonly entries: readonly LayerEntry[];
+  /** The layer, where it had to be made to find out what is in it. */
+  readonly packed?: PackedLayer;
+  /** Whether only a program that runs in the build will tell what is in it. */
+  readonly unknown?: true;
 }

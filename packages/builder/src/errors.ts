@@ -15,13 +15,15 @@ export type BuildErrorCode =
   | "SPEC"
   /** The base image is damaged, lacks the platform, or cannot take what is laid on it. */
   | "BASE"
+  /** A program that a Dockerfile runs failed, or could not be run. */
+  | "STEP"
   /** Writing the result or the cache failed (disk full, no permission). */
   | "OUTPUT";
 
 export interface BuildErrorOptions {
   readonly cause?: unknown;
   /** What the user can do next, as one sentence. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
 /** Every failure of a build that is the build's; failures of content are OciError. */

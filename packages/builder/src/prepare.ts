@@ -1,15 +1,25 @@
-import { formatPlatform, type Options, parsePlatform, type Platform, samePlatform } from "@lading/oci";
+import {
+  formatPlatform,
+  type ImageConfig,
+  type Options,
+  parsePlatform,
+  type Platform,
+  samePlatform,
+} from "@lading/oci";
 import { type Base, baseAnnotations, defaultPlatforms, type FoundBase, lowerOf, openBase } from "./base/base.ts";
-import { applyConfig } from "./config/config.ts";
+import { applyConfig, changesConfig } from "./config/config.ts";
+import type { DockerfileRequest } from "./dockerfile/dockerfile-request.ts";
 import type { LayerPlan } from "./entry.ts";
 import { BuildError } from "./errors.ts";
-import { readIgnoreFile } from "./list/ignore.ts";
+import { ignoreOutputs, readIgnoreFile } from "./list/ignore.ts";
 import { readAccounts } from "./base/image-accounts.ts";
 import { needsBaseFiles } from "./base/needed-files.ts";
+import { Archives } from "./list/archive.ts";
 import { dependsOnPlatform, isFor, listLayer } from "./list/list.ts";
 import type { ListedEntry } from "./list/listing.ts";
 import { layOn, type Lower, nothing } from "./plan/lower.ts";
 import type { Matcher } from "./list/patterns.ts";
+import type { Packing } from "./pack/packing.ts";
 import { planLayer } from "./plan/plan.ts";
 import { isSamePlan } from "./plan/same-plan.ts";
 import type { BuildPlan, BuildRequest, PlannedImage } from "./result.ts";
@@ -30,10 +40,13 @@ export interface Prepared {
 const maxLayers = 127;
 const runnableLayers = 500;
 
-/** Finds out everything about a build that can be known without reading files' contents. Throws BuildError. */
-export async function prepareBuild(request: BuildRequest): Promise<Prepared> {
+/**
+ * Finds out everything about a build that can be known without reading files' contents; with `packing` the RUN
+ * instructions of a Dockerfile are run for it. Throws BuildError.
+ */
+export async function prepareBuild(request: BuildRequest, packing?: Packing): Promise<Prepared> {
   const begun = performance.now();
-  const { spec, signal, onEvent } = request;
+  const { spec, onEvent } = request;
   checkSpec(request);
   const warnings: string[] = [];
   const warn = (message: string): void => {
@@ -41,41 +54,77 @@ export async function prepareBuild(request: BuildRequest): Promise<Prepared> {
     warnings.push(message);
     onEvent?.({ type: "warning", message });
   };
-  const found = await findBase(request);
-  const platforms = await choosePlatforms(request, found);
-  const bases: (Base | undefined)[] = [];
-  for (const platform of platforms) {
-    const base = found && (await openBase(found, platform, request.cacheDir, { signal }));
-    if (base !== undefined)
-      onEvent?.({
-        type: "base",
-        place: base.found.place,
-        platform: formatPlatform(base.image.platform),
-        digest: base.image.descriptor.digest,
-      });
-    bases.push(base);
-  }
-  // The files of a base are only of interest when something is laid on them; of a remote one, see `Planner`.
-  if ((spec.layers ?? []).length > 0)
-    for (const base of bases) if (base !== undefined && base.found.remote !== true) await base.tree();
+  const { foundations, found } =
+    request.dockerfile === undefined
+      ? await openBases(request)
+      : await evaluateStages(request, request.dockerfile, { packing, warn });
   const based = performance.now();
 
   const listedAt = Date.now();
   const planner = new Planner(request, warn);
   const images: PlannedImage[] = [];
-  for (const [index, asked] of platforms.entries()) {
-    const base = bases[index];
-    const platform = base?.image.platform ?? asked;
-    const layers = await planner.planImage(platform, base);
-    images.push(describeImage(request, platform, base, layers, warn));
+  for (const foundation of foundations) {
+    const layers = await planner.planImage(foundation);
+    images.push(describeImage(request, foundation, layers, warn));
   }
   const indexAnnotations = { ...(found && baseAnnotations(found, found.descriptor.digest)), ...spec.annotations };
   return {
     plan: { images, indexAnnotations, warnings },
-    bases,
+    bases: foundations.map(({ base }) => base),
     listedAt,
     timings: { base: based - begun, list: performance.now() - based },
   };
+}
+
+interface Foundations {
+  /** One for each platform. */
+  readonly foundations: readonly Foundation[];
+  /** The description's own base. */
+  readonly found?: FoundBase | undefined;
+}
+
+/** The base that a description names, for each platform. */
+async function openBases(request: BuildRequest): Promise<Foundations> {
+  const { spec, signal, onEvent, cacheDir } = request;
+  const found = await findBase(request);
+  const foundations: Foundation[] = [];
+  for (const platform of await choosePlatforms(request, found)) {
+    const base = found && (await openBase(found, platform, cacheDir, { signal }));
+    if (base === undefined) {
+      foundations.push({ platform, base, layers: [], config: undefined });
+      continue;
+    }
+    const { image } = base;
+    onEvent?.({
+      type: "base",
+      place: base.found.place,
+      platform: formatPlatform(image.platform),
+      digest: image.descriptor.digest,
+    });
+    const { rootfs: _, ...config } = image.config;
+    foundations.push({ platform: image.platform, base, layers: [], config });
+  }
+  // The files of a base are only of interest when something is laid on them; of a remote one, see `Planner`.
+  if ((spec.layers ?? []).length > 0)
+    for (const { base } of foundations) if (base !== undefined && base.found.remote !== true) await base.tree();
+  return { foundations, found };
+}
+
+/** What a Dockerfile makes, for each platform. */
+async function evaluateStages(
+  request: BuildRequest,
+  dockerfile: DockerfileRequest,
+  { packing, warn }: { readonly packing: Packing | undefined; readonly warn: (message: string) => void },
+): Promise<Foundations> {
+  if (request.spec.from !== undefined)
+    throw new BuildError("SPEC", `Cannot build ${dockerfile.file.name} on "${request.spec.from}": FROM says its base`, {
+      hint: "Give the base by --build-arg to an ARG before FROM, or by --build-context NAME=PLACE",
+    });
+  // Grammar and evaluation are for those who have a Dockerfile.
+  const { StageEvaluation } = await import("./dockerfile/evaluate-stages.ts");
+  const created = readCreated(request.spec.created, request.sourceDateEpoch);
+  const evaluation = new StageEvaluation(request, dockerfile, { created, packing, warn });
+  return { foundations: await evaluation.evaluate(await choosePlatforms(request, undefined)) };
 }
 
 function checkSpec({ spec }: BuildRequest): void {
@@ -114,12 +163,25 @@ function readPlatform(text: string): Platform {
   }
 }
 
+/** What layers are laid on: a base, and what a Dockerfile has put on it. */
+interface Foundation {
+  readonly platform: Platform;
+  readonly base: Base | undefined;
+  readonly layers: readonly LayerPlan[];
+  /** The files so far. Default: those of the base, read when that is due. */
+  readonly lower?: Lower;
+  /** Undefined FROM scratch. */
+  readonly config: Omit<ImageConfig, "rootfs"> | undefined;
+}
+
 /** Plans the layers of one image after the other; what several need is done once. */
 class Planner {
   readonly #request: BuildRequest;
   readonly #warn: (message: string) => void;
   readonly #timestamp: number;
   readonly #ignore: Matcher | undefined;
+  readonly #outputs: Matcher | undefined;
+  readonly #archives = new Archives();
   readonly #listed = new Map<LayerSpec, Promise<ListedEntry[]>>();
   /** By what they are laid on: FROM scratch, all images have the same layers below. */
   readonly #laid = new Map<Lower, Map<LayerPlan, Lower>>();
@@ -133,12 +195,14 @@ class Planner {
     this.#warn = warn;
     this.#timestamp = request.sourceDateEpoch ?? 1;
     this.#ignore = readIgnoreFile(request.context, request.spec.ignoreFile, request.outputs);
+    this.#outputs = ignoreOutputs(request.context, request.outputs);
   }
 
-  async planImage(platform: Platform, base: Base | undefined): Promise<readonly LayerPlan[]> {
-    const plans: LayerPlan[] = [];
+  /** All layers of the image that are not the base's. */
+  async planImage({ platform, base, layers, lower: laid }: Foundation): Promise<readonly LayerPlan[]> {
+    const plans: LayerPlan[] = [...layers];
     const specs = this.#request.spec.layers ?? [];
-    let lower = await this.#below(base, platform);
+    let lower = laid ?? (await this.#below(base, platform));
     for (const [index, layer] of specs.entries()) {
       const plan = await this.#planLayer(layer, index, { platform, base, lower, plans });
       if (plan.entries.length === 0) continue;
@@ -201,10 +265,12 @@ class Planner {
     const listing = listLayer(layer, {
       context,
       ignore: this.#ignore,
+      outputs: this.#outputs,
       platform: shared ? undefined : platform,
       timestamp: this.#timestamp,
       allowSecrets: spec.allowSecrets,
       cacheDir,
+      archives: this.#archives,
       onWarning: this.#warn,
       signal,
     });
@@ -228,32 +294,35 @@ function folderTime(mtime: LayerSpec["mtime"], timestamp: number): number {
 }
 
 function describeImage(
-  { spec, sourceDateEpoch }: BuildRequest,
-  platform: Platform,
-  base: Base | undefined,
+  { spec, dockerfile, sourceDateEpoch }: BuildRequest,
+  { platform, base, layers: before, config: below }: Foundation,
   layers: readonly LayerPlan[],
   warn: (message: string) => void,
 ): PlannedImage {
-  const below = base?.image.layers.length ?? 0;
-  if (below + layers.length === 0)
+  const inherited = base?.image.layers.length ?? 0;
+  const count = inherited + layers.length;
+  if (count === 0)
     throw new BuildError("SPEC", `Cannot build an image for ${formatPlatform(platform)}: it would have no layer`, {
       hint: "Add a file to a layer, or name a base",
     });
-  if (below + layers.length > maxLayers)
-    warn(
-      `The image for ${formatPlatform(platform)} has ${below + layers.length} layers: many engines take ${maxLayers} at most`,
-    );
-  const config = applyConfig({
-    spec,
-    base: base?.image.config,
-    platform,
-    created: readCreated(spec.created, sourceDateEpoch),
-    layers: layers.map(({ name }) => name),
-    onWarning: warn,
-  });
+  if (count > maxLayers)
+    warn(`The image for ${formatPlatform(platform)} has ${count} layers: many engines take ${maxLayers} at most`);
+  const created = readCreated(spec.created, sourceDateEpoch);
+  const isWhole = dockerfile !== undefined && layers.length === before.length && !changesConfig(spec);
+  const config =
+    isWhole && below !== undefined
+      ? { ...below, created }
+      : applyConfig({
+          spec,
+          base: below && { ...below, layers: inherited + before.length },
+          platform,
+          created,
+          layers: layers.slice(before.length).map(({ name }) => name),
+          onWarning: warn,
+        });
   return {
     platform,
-    ...(base && { base: { place: base.found.place, digest: base.image.descriptor.digest, layers: below } }),
+    ...(base && { base: { place: base.found.place, digest: base.image.descriptor.digest, layers: inherited } }),
     layers,
     config,
     annotations: { ...(base && baseAnnotations(base.found, base.image.descriptor.digest)), ...spec.annotations },

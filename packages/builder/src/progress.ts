@@ -2,6 +2,21 @@
 export type BuildEvent =
   | { readonly type: "base"; readonly place: string; readonly platform: string; readonly digest: string }
   | {
+      /** A program of a Dockerfile begins. */
+      readonly type: "step-start";
+      /** Unique within the build. */
+      readonly id: string;
+      /** The instruction. */
+      readonly text: string;
+      /** Its stage, where there are several. */
+      readonly stage?: string | undefined;
+      readonly platform: string;
+    }
+  /** A line that the program wrote, without its end. */
+  | { readonly type: "step-output"; readonly id: string; readonly line: string }
+  /** The program has ended, well or not. */
+  | { readonly type: "step-done"; readonly id: string; readonly ms: number }
+  | {
       readonly type: "layer-start";
       /** Unique within the build. */
       readonly id: string;

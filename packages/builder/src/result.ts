@@ -1,4 +1,5 @@
 import type { Descriptor, Digest, ImageConfig, Options, Platform, Source } from "@lading/oci";
+import type { DockerfileRequest } from "./dockerfile/dockerfile-request.ts";
 import type { LayerPlan } from "./entry.ts";
 import type { BuildEvent, LayerReuse } from "./progress.ts";
 import type { BuildSpec } from "./spec.ts";
@@ -19,6 +20,8 @@ export interface LocatedBase {
 
 export interface BuildRequest extends Options {
   readonly spec: BuildSpec;
+  /** What stands in the place of `spec.from`; the rest of the spec is laid on what it makes. */
+  readonly dockerfile?: DockerfileRequest | undefined;
   /** Absolute path of the folder that sources are relative to and may not leave. */
   readonly context: string;
   /** Absolute paths that results are written to; where they lie in the context, they are no sources. */

@@ -52,11 +52,12 @@ const addSource = z.strictObject({
   unpack: z
     .boolean()
     .optional()
-    .describe("Unpack the archive (tar; plain, gzip, bzip2, xz or zstd, told by content) into dest"),
+    .describe("Unpack the archive into dest: zip, or tar, plain or with gzip, bzip2, xz or zstd, told by content"),
   xattrs: z
     .record(z.string(), z.string())
     .optional()
     .describe("Extended attributes, values as setfattr(1) takes them: text, 0x… hex or 0s… base64"),
+  ignore: z.literal(false).optional().describe("Take it whatever the ignore file says"),
   platform: strings.optional().describe("Only for these platforms"),
   ...properties,
 });

@@ -16,10 +16,14 @@ const require = createRequire(import.meta.url);
 const bundle = await rolldown({
   input: { main: join(root, "dist", "main.js") },
   platform: "node",
+  // Parses programs, with much that is loaded by computed names: for few builds, and left where it is.
+  // Where SBOMs are written as XML, which they are not, xmlbuilder2 would do it.
+  external: ["@vercel/nft", "xmlbuilder2"],
+  preserveEntrySignatures: "allow-extension",
   resolve: { alias: { "string-width": require.resolve("fast-string-width") } },
   // For what yargs loads configuration files with, which is not used.
   transform: { define: { "import.meta.resolve": "require.resolve" } },
-  plugins: [besides(), notices()],
+  plugins: [besides(), notices(), deferred(), importing()],
   // Dynamic imports that break a cycle, and move no module into a chunk of its own, are as they should be.
   onLog: (level, log, report) => {
     if (log.code !== "INEFFECTIVE_DYNAMIC_IMPORT") report(level === "warn" ? "error" : level, log);
@@ -32,6 +36,19 @@ await bundle.write({
   chunkFileNames: "[name]-[hash].cjs",
   minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   sourcemap: false,
+  codeSplitting: {
+    groups: [
+      // To make a schema costs more than to load the file it is in: each is in one of its own, for `deferred`.
+      {
+        debugName: "schemas",
+        includeDependenciesRecursively: false,
+        name: (id) => basename(id, ".js"),
+        test: definesSchemas,
+      },
+      // Else they are in one file with containerd's API, which is half of what a container on runc would load.
+      { name: "image-facts", includeDependenciesRecursively: false, test: /\/runner\/dist\/image\// },
+    ],
+  },
 });
 await bundle.close();
 
@@ -64,6 +81,10 @@ function besides() {
   };
 }
 
+function definesSchemas(id) {
+  return /\/packages\/\w[\w-]*\/dist\/.*\.js$/.test(id) && readFileSync(id, "utf8").includes('from "zod"');
+}
+
 // The licences of what is bundled ask for their text to come along.
 function notices() {
   return {
@@ -80,6 +101,42 @@ function notices() {
       }
       const source = `${[...texts.values()].toSorted((a, b) => (a < b ? -1 : 1)).join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
       this.emitFile({ type: "asset", fileName: "LICENSES.txt", source });
+    },
+  };
+}
+
+// What a file requires is loaded when it is first used, and not when the file is: no module here does anything but
+// define things, and a command uses few of those that it could. `a.b` becomes `(a??=require("a")).b`.
+function deferred() {
+  return {
+    name: "deferred",
+    generateBundle(_, files) {
+      for (const file of Object.values(files)) {
+        if (file.type !== "chunk") continue;
+        file.code = file.code.replace(/\bconst(?= (?:require|node)_[\w$]+=require\()/g, "let");
+        for (const [written, name, id] of file.code.matchAll(
+          /\b((?:require|node)_[\w$]+)=(require\("(?:\.\/|node:)[^"]+"\))/g,
+        )) {
+          const pattern = `\\b${name.replaceAll("$", "\\$")}`;
+          const uses = new RegExp(`${pattern}(?![\\w$])`, "g");
+          const properties = new RegExp(`${pattern}\\.(?=[A-Za-z_$])`, "g");
+          const code = file.code.replace(written, () => name);
+          // Handed on as a whole, it cannot wait.
+          if (code.match(uses)?.length !== (code.match(properties)?.length ?? 0) + 1) continue;
+          file.code = code.replace(properties, () => `(${name}??=${id}).`);
+        }
+      }
+    },
+  };
+}
+
+// `bin/load-bundle.cjs` compiles these files, and has an `import` for them that Node knows what to do with.
+function importing() {
+  return {
+    name: "importing",
+    generateBundle(_, files) {
+      for (const file of Object.values(files))
+        if (file.type === "chunk") file.code = file.code.replace(/\bawait import\(/g, "await require.import(");
     },
   };
 }

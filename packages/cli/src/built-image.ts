@@ -1,6 +1,6 @@
 import { build, type BuildResult, type BuildSpecInput, type BuiltImage as PlatformImage } from "@lading/builder";
 import { resolve } from "node:path";
-import type { Descriptor, Digest, Options } from "@lading/oci";
+import type { Descriptor, Digest, Options, Source } from "@lading/oci";
 import { cacheFolder } from "./cache-folder.ts";
 import { parseConfigValue } from "./config/config-issues.ts";
 import { BaseCache } from "./base-cache.ts";
@@ -32,6 +32,8 @@ export interface BuiltImage extends AsyncDisposable {
   /** Of the index when several platforms were built, else of the manifest. */
   readonly digest: Digest;
   readonly descriptor: Descriptor;
+  /** Where it can be read. */
+  readonly source: Source;
   /** One for each platform, with layers and sizes. */
   readonly images: readonly PlatformImage[];
   readonly warnings: readonly string[];
@@ -69,6 +71,7 @@ export async function buildImage(spec: Readonly<BuildSpecInput>, options: BuildO
   return {
     digest: result.descriptor.digest,
     descriptor: result.descriptor,
+    source: result.source,
     images: result.images,
     warnings: result.warnings,
     timings: result.timings,

@@ -9,6 +9,7 @@ import {
   type Reference,
   withDefaultTag,
 } from "@lading/oci";
+import type { EngineName } from "@lading/runner";
 import { stat } from "node:fs/promises";
 import { fileStem } from "./config/image-names.ts";
 import { isFilePlace, parsePlaceArgument, parseReferenceArgument, refuseSlip } from "./locate.ts";
@@ -16,7 +17,7 @@ import { repositoryOf } from "./registries.ts";
 import { UsageError } from "./usage.ts";
 
 /** A place that can be written. */
-export type Destination = FileDestination | RegistryDestination;
+export type Destination = FileDestination | RegistryDestination | EngineDestination;
 
 export interface FileDestination {
   readonly kind: "file";
@@ -39,6 +40,16 @@ export interface RegistryDestination {
   readonly stdout: false;
 }
 
+/** An engine's own store. */
+export interface EngineDestination {
+  readonly kind: "engine";
+  readonly engine: EngineName;
+  /** What the place itself calls the image; "" when it takes the image's names. */
+  readonly name: string;
+  readonly shown: string;
+  readonly stdout: false;
+}
+
 /** Parses where to write. Throws UsageError for a place that this version does not write. */
 export async function parseDestination(text: string): Promise<Destination> {
   if (text === "-")
@@ -55,9 +66,13 @@ export async function parseDestination(text: string): Promise<Destination> {
     refuseSlip(text);
     return registryDestination(place.reference, text);
   }
+  if (place.transport === "podman" || place.transport === "containerd") {
+    checkName(place.name, text);
+    return { kind: "engine", engine: place.transport, name: place.name, shown: text, stdout: false };
+  }
   if (!isFilePlace(place))
     throw new UsageError(
-      `Cannot write to "${text}": this version writes references such as ghcr.io/acme/app:1, oci:DIR, oci-archive:FILE and docker-archive:FILE`,
+      `Cannot write to "${text}": this version writes references such as ghcr.io/acme/app:1, oci:DIR, oci-archive:FILE, docker-archive:FILE, podman:REF and containerd:REF`,
       place.transport === "scratch" ? {} : { hint: `Write an oci-archive:FILE, then hand it to ${place.transport}` },
     );
   checkName(place.name, text);
@@ -127,9 +142,20 @@ export function defaultDestination(names: readonly string[], context: string): F
   };
 }
 
+/** The store of an engine, which takes the image's names. */
+export function engineDestination(engine: EngineName): EngineDestination {
+  return { kind: "engine", engine, name: "", shown: engine, stdout: false };
+}
+
 /** Fails early when `destination` can certainly not be written: before work is done for it. */
 export async function checkDestination(destination: Destination): Promise<void> {
   if (destination.stdout || destination.kind === "registry") return;
+  if (destination.kind === "engine") {
+    // Builds that go elsewhere know nothing of engines.
+    const { chooseEngine } = await import("@lading/runner");
+    await using _ = await chooseEngine({ engine: destination.engine });
+    return;
+  }
   const { place, shown } = destination;
   if (place.transport === "oci") {
     const found = await stat(place.path).catch(() => undefined);

@@ -1,11 +1,12 @@
 import { inspect } from "node:util";
-import { ConfigError } from "./config/config-error.ts";
+import type { DockerfileError } from "@lading/builder";
+import { ConfigError, type ConfigIssue } from "./config/config-error.ts";
 import { printable, type Style } from "./progress/terminal.ts";
 import { UsageError } from "./usage.ts";
 
 /** The only place where errors become text: what failed, why, and what to do next. Ends with a line end. */
 export function explain(error: unknown, style: Style, options: { readonly verbose?: boolean } = {}): string {
-  const lines = error instanceof ConfigError ? explainConfig(error, style) : explainChain(error, style);
+  const lines = hasIssues(error) ? explainIssues(error.issues, style) : explainChain(error, style);
   if (options.verbose === true && error instanceof Error && error.stack !== undefined)
     lines.push(style.dim(printable(stacks(error), true)));
   return `${lines.join("\n")}\n`;
@@ -14,10 +15,14 @@ export function explain(error: unknown, style: Style, options: { readonly verbos
 // As docker's: its own failures, and the two that a shell has for programs.
 const runCodes: Readonly<Record<string, number>> = { COMMAND_NOT_EXECUTABLE: 126, COMMAND_NOT_FOUND: 127 };
 
-/** 2 for what the user wrote, 130 for an interruption, 125 to 127 for a container, else 1. */
-export function exitCode(error: unknown): number {
+/**
+ * 2 for what the user wrote, 130 for an interruption, else 1. With `program` the exit code is a
+ * container's program's but for these: 125, and 126 and 127 when it could not begin.
+ */
+export function exitCode(error: unknown, { program = false }: { readonly program?: boolean } = {}): number {
   if (isAbort(error)) return 130;
-  if (error instanceof Error && error.name === "RunnerError") return runCodes[codeOf(error) ?? ""] ?? 125;
+  if (program)
+    return error instanceof Error && error.name === "RunnerError" ? (runCodes[codeOf(error) ?? ""] ?? 125) : 125;
   if (error instanceof UsageError || error instanceof ConfigError) return 2;
   return codeOf(error) === "SPEC" ? 2 : 1;
 }
@@ -37,26 +42,37 @@ function explainChain(error: unknown, style: Style): string[] {
   return lines;
 }
 
-function explainConfig(error: ConfigError, style: Style): string[] {
-  return error.issues.flatMap((issue) => {
-    const lines = [`${style.red(style.bold("error:"))} ${printable(issue.message)}`];
-    const { location } = issue;
-    if (location !== undefined) {
-      const gutter = String(location.line + 1).length;
-      // Of a very long line, the part around what is wrong.
-      const from = location.column > shownWidth ? location.column - shownWidth / 2 : 0;
-      const part = (text: string): string => printable(text.slice(from, from + shownWidth)).trimEnd();
-      const marked = Math.min(location.length, from + shownWidth - location.column + 1);
-      lines.push(`  ${style.dim("-->")} ${printable(location.file)}:${location.line}:${location.column}`);
-      for (const { number, text } of location.context)
-        lines.push(`  ${style.dim(`${String(number).padStart(gutter)} |`)} ${part(text)}`.trimEnd());
-      lines.push(
-        `  ${style.dim(`${" ".repeat(gutter)} |`)} ${" ".repeat(location.column - 1 - from)}${style.red("^".repeat(marked))}`,
-      );
-    }
-    if (issue.hint !== undefined) lines.push(`${style.cyan("hint:")} ${printable(issue.hint)}`);
-    return lines;
-  });
+// By its name: who builds no Dockerfile has not loaded what reads them.
+function hasIssues(error: unknown): error is ConfigError | DockerfileError {
+  return error instanceof ConfigError || (error instanceof Error && error.name === "DockerfileError");
+}
+
+function explainIssues(issues: readonly ConfigIssue[], style: Style): string[] {
+  return issues.flatMap((issue) => explainIssue("error", issue, style));
+}
+
+/** Lines that tell one thing wrong with a file, and show it where it stands. */
+export function explainIssue(kind: "error" | "warning", issue: ConfigIssue, style: Style): string[] {
+  const colour = kind === "error" ? style.red : style.yellow;
+  const lines = [`${colour(style.bold(`${kind}:`))} ${printable(issue.message)}`];
+  const { location } = issue;
+  if (location !== undefined) {
+    const gutter = String(location.line + 1).length;
+    // Of a very long line, the part around what is wrong.
+    const from = location.column > shownWidth ? location.column - shownWidth / 2 : 0;
+    // A tab takes one column, or the mark would stand elsewhere.
+    const part = (text: string): string =>
+      printable(text.slice(from, from + shownWidth).replaceAll("\t", " ")).trimEnd();
+    const marked = Math.min(location.length, from + shownWidth - location.column + 1);
+    lines.push(`  ${style.dim("-->")} ${printable(location.file)}:${location.line}:${location.column}`);
+    for (const { number, text } of location.context)
+      lines.push(`  ${style.dim(`${String(number).padStart(gutter)} |`)} ${part(text)}`.trimEnd());
+    lines.push(
+      `  ${style.dim(`${" ".repeat(gutter)} |`)} ${" ".repeat(location.column - 1 - from)}${colour("^".repeat(marked))}`,
+    );
+  }
+  if (issue.hint !== undefined) lines.push(`${style.cyan("hint:")} ${printable(issue.hint)}`);
+  return lines;
 }
 
 const shownWidth = 160;
@@ -67,12 +83,18 @@ export function messages(error: unknown): string[] {
   let at: unknown = error;
   for (let depth = 0; at !== undefined && at !== null && depth < 8; depth++) {
     const message = at instanceof Error ? at.message || at.name : inspect(at);
-    if (!found.some((before) => before.includes(message))) found.push(message);
-    if (at instanceof AggregateError && at.cause === undefined)
-      for (const each of at.errors) found.push(each instanceof Error ? each.message : String(each));
+    const parts = at instanceof AggregateError && at.cause === undefined ? at.errors.map(messageOf) : [];
+    // One that only lists its parts is told by them.
+    const own = parts.length > 0 && parts.every((part) => message.includes(part)) ? [] : [message];
+    if (!found.some((before) => own.some((text) => before.includes(text)))) found.push(...own);
+    found.push(...parts);
     at = at instanceof Error && !tellsItsCause(at) ? at.cause : undefined;
   }
   return found;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 // A registry's error says in words what a library or the system said in its own; --verbose shows both.

@@ -42,6 +42,11 @@ export class Flags {
     return this.#values[name] === undefined ? undefined : this.on(name);
   }
 
+  /** Whether anybody gave it. */
+  given(name: string): boolean {
+    return this.#values[name] !== undefined;
+  }
+
   on(name: string): boolean {
     const value = this.#values[name];
     return Array.isArray(value) ? value.at(-1) === true : value === true;

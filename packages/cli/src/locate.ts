@@ -78,9 +78,15 @@ const readable =
 
 /**
  * Opens the image or index that `text` names; what a registry's tag names costs one HEAD. Throws
- * UsageError for a place that cannot be read at all.
+ * UsageError for a place that cannot be read at all, TrustError for an image that a policy does not admit.
  */
 export async function locate(text: string, registries: Registries, options: Options = {}): Promise<Located> {
+  const located = await find(text, registries, options);
+  await registries.admission?.admit(text, located, options);
+  return located;
+}
+
+async function find(text: string, registries: Registries, options: Options): Promise<Located> {
   const place = parsePlaceArgument(text);
   if (place.transport === "registry") {
     refuseSlip(text);
@@ -120,6 +126,13 @@ export async function locateBase(
     refuseSlip(text);
     const reference = withDefaultTag(place.reference);
     const { source, descriptor } = await (await cache()).locate(reference, registries, options);
+    // Signatures are beside the image, and not in the cache.
+    if (registries.admission !== undefined)
+      await registries.admission.admit(
+        text,
+        { source: await registries.repository(reference), descriptor, names: [] },
+        options,
+      );
     return { source, descriptor, name: formatReference(reference), remote: true };
   }
   const { source, descriptor, names } = await locate(text, registries, options);

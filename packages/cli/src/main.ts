@@ -1,27 +1,19 @@
-import { setFlagsFromString } from "node:v8";
 import { explain } from "./explain.ts";
+import { Interruption } from "./interruption.ts";
+import { setUpForImages } from "./node-flags.ts";
 import { runProgram } from "./program.ts";
 import { styleFor } from "./progress/terminal.ts";
 
+// Short, and little of it is ours; `run` sees to itself when it has to fetch or build.
+const containerCommands: ReadonlySet<string> = new Set(
+  "run ps logs exec stop start kill wait rm cp port stats images rmi".split(" "),
+);
+
 /** The process `lading`: runs the command line `args`, sets the exit code. */
 export async function main(args: readonly string[]): Promise<void> {
-  // What a build throws away is small and short-lived; a young generation that grows with the number
-  // of files (110 MB at 100 000) buys no time. Node 22 to 26 read this when they would grow it.
-  setFlagsFromString("--semi-space-growth-factor=1");
-  // Most runs end before TurboFan's code pays for its compilation, a sixth of the processor time of a build
-  // without changes; the work of long ones is native or WebAssembly. Only unpacking bzip2 gets slower, by a fifth.
-  setFlagsFromString("--no-opt");
-  // Nothing but a build has WebAssembly to hurry for, which is its compressor. The parser of HTTP is WebAssembly too:
-  // the process would wait at its end, 40 ms, for code of it that is optimized for nobody.
-  if (args[0] !== "build") setFlagsFromString("--liftoff-only");
+  if (!containerCommands.has(args[0] ?? "")) setUpForImages({ builds: args[0] === "build" });
 
-  const interruption = new AbortController();
-  const interrupt = (): void => {
-    // The second Ctrl-C does not wait for the cleaning up.
-    if (interruption.signal.aborted) process.exit(130);
-    interruption.abort(new DOMException("Interrupted", "AbortError"));
-  };
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  using interruption = new Interruption();
   // `lading inspect … | head` is no failure.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? 0 : 1);
@@ -33,6 +25,5 @@ export async function main(args: readonly string[]): Promise<void> {
     process.exit(1);
   });
 
-  process.exitCode = await runProgram(args, interruption.signal);
-  process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  process.exitCode = await runProgram(args, interruption);
 }

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { type Descriptor, makeFolder } from "@lading/oci";
+import { type Descriptor, type Digest, makeFolder } from "@lading/oci";
 import * as z from "zod";
 
 /*
@@ -23,9 +23,14 @@ const recordSchema = z.strictObject({
   }),
 });
 
-/** What a written file holds: root and names, in one comparable text. */
-export function contentKey(transport: string, root: Descriptor, names: readonly string[]): string {
-  return JSON.stringify([transport, root.digest, names]);
+/** What a written file holds: root, names and what refers to the root, in one comparable text. */
+export function contentKey(
+  transport: string,
+  root: Descriptor,
+  names: readonly string[],
+  referrers: readonly Digest[] = [],
+): string {
+  return JSON.stringify([transport, root.digest, names, ...referrers]);
 }
 
 /** The size of the file at `path` when it still holds `content` as an earlier build wrote it. */

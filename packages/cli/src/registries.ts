@@ -1,7 +1,9 @@
 import { CopyError, OciError, parsePlace, type Reference } from "@lading/oci";
 import type { RegistryClient, RegistryClientOptions, Repository } from "@lading/registry-client";
 import type { Flags } from "./flags.ts";
+import { needsNetwork, offlineError } from "./offline.ts";
 import { createProgress, type ProgressEvent } from "./progress/progress.ts";
+import type { Admission } from "./trust/policy-flags.ts";
 
 /**
  * The registries that one run of a command talks to. The client, with its connections, tokens and
@@ -12,6 +14,8 @@ export class Registries implements AsyncDisposable {
   #client: Promise<RegistryClient> | undefined;
   /** Is told what registries warn of, and when they have to be asked again. */
   onEvent: ((event: ProgressEvent) => void) | undefined;
+  /** Decides on every image that is located, wherever it is; set by commands that have --policy. */
+  admission: Admission | undefined;
 
   constructor(open: (self: Registries) => Promise<RegistryClient>) {
     this.#open = open;
@@ -45,11 +49,12 @@ export class Registries implements AsyncDisposable {
 
   /** For `--offline`: whatever asks for a registry fails, before a connection is opened. */
   static none(): Registries {
-    return new Registries(() => Promise.reject(new Error("No registry is asked with --offline")));
+    return new Registries(() => Promise.reject(offlineError("ask a registry")));
   }
 
-  /** The repository of a reference; its tag and digest do not matter. Throws RegistryError CONFIG. */
+  /** The repository of a reference; its tag and digest do not matter. Throws RegistryError CONFIG, UsageError with --offline. */
   async repository(reference: Reference): Promise<Repository> {
+    needsNetwork(`ask ${reference.registry} for ${reference.repository}`);
     this.#client ??= this.#open(this);
     return (await this.#client).repository(reference);
   }

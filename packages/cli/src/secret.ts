@@ -18,16 +18,18 @@ export async function readSecret(flags: Flags, prompt: string, signal?: AbortSig
 interface Asking {
   /** Nothing of what is typed is shown. */
   readonly hidden?: boolean;
+  /** What to do where nobody can type. */
+  readonly hint?: string;
   readonly signal?: AbortSignal | undefined;
 }
 
+const byStdin = "Give --username NAME --password-stdin, with the password on stdin";
+
 /** One line from the terminal. Throws UsageError where there is none. */
-export async function ask(prompt: string, { hidden = false, signal }: Asking = {}): Promise<string> {
+export async function ask(prompt: string, { hidden = false, hint = byStdin, signal }: Asking = {}): Promise<string> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY)
-    throw new UsageError(`Cannot ask for "${prompt.replace(/: *$/, "")}": there is no terminal`, {
-      hint: "Give --username NAME --password-stdin, with the password on stdin",
-    });
+    throw new UsageError(`Cannot ask for "${prompt.replace(/: *$/, "")}": there is no terminal`, { hint });
   // Before the prompt: who answers quickly would see the first letters of the password.
   if (hidden) stdin.setRawMode(true);
   stderr.write(prompt);

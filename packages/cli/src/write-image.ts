@@ -59,6 +59,8 @@ export interface WriteOptions extends Options {
   readonly remote?: boolean | undefined;
   /** Whether what refers to the content comes along: signatures, SBOMs, attestations. Default: false. */
   readonly referrers?: boolean | undefined;
+  /** The digests of all that refers to the content, where they are known: then an archive that holds it can be told. */
+  readonly known?: readonly Digest[] | undefined;
 }
 
 /**
@@ -72,6 +74,10 @@ export async function writeImageTo(
   options: WriteOptions = {},
 ): Promise<Written> {
   if (destination.kind === "registry") return await writeToRegistry(destination, content, options);
+  if (destination.kind === "engine") {
+    const { writeToEngine } = await import("./write-engine.ts");
+    return await writeToEngine(destination, content, names, options);
+  }
   return await writeToFile(destination, content, names, options);
 }
 
@@ -97,7 +103,7 @@ async function writeToFile(
   { place, shown, stdout }: FileDestination,
   { source, descriptor }: Content,
   names: readonly string[],
-  { signal, cacheDir, onEvent, remote = false, referrers = false }: WriteOptions,
+  { signal, cacheDir, onEvent, remote = false, referrers = false, known }: WriteOptions,
 ): Promise<Written> {
   const begun = performance.now();
   const given = place.name === "" ? names : [place.name];
@@ -109,8 +115,9 @@ async function writeToFile(
 
   // Folders check blob by blob what they hold already; archives are compared as a whole.
   // What refers to an image may become more while the image stays as it is.
-  const comparable = place.transport !== "oci" && !stdout && (!referrers || place.transport === "docker-archive");
-  const content = comparable ? contentKey(place.transport, descriptor, given) : undefined;
+  const comparable =
+    place.transport !== "oci" && !stdout && (!referrers || known !== undefined || place.transport === "docker-archive");
+  const content = comparable ? contentKey(place.transport, descriptor, given, known) : undefined;
   if (content !== undefined && cacheDir !== undefined) {
     const size = await upToDate(cacheDir, place.path, content);
     if (size !== undefined) return done({ size, unchanged: true });

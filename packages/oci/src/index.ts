@@ -30,7 +30,16 @@ export {
   withDefaultTag,
 } from "./reference.ts";
 export { type EnginePlace, type FilePlace, formatPlace, parsePlace, type Place } from "./place.ts";
-export { detectMediaType, type Index, type Manifest, parseConfig, parseIndex, parseManifest } from "./documents.ts";
+export {
+  detectMediaType,
+  type DockerArchiveEntry,
+  type Index,
+  type Manifest,
+  parseConfig,
+  parseDockerArchive,
+  parseIndex,
+  parseManifest,
+} from "./documents.ts";
 export { documentLimit, jsonBytes, type JsonLimits, parseJson } from "./json.ts";
 export type { ContainerConfig, Healthcheck, History, ImageConfig } from "./image-config.ts";
 export { matches, readBlob, verified } from "./verify.ts";
@@ -46,11 +55,11 @@ export { MemoryStore } from "./store/memory.ts";
 export { makeFolder } from "./store/folder.ts";
 export { LayoutStore } from "./store/layout.ts";
 export type { ArchiveOutput } from "./store/archive-file.ts";
-export { OciArchive } from "./store/archive.ts";
-export { type ArchiveSinkOptions, OciArchiveSink } from "./store/archive-sink.ts";
+export { OciArchive, type OpenArchiveOptions } from "./store/archive.ts";
+export { type ArchiveSinkOptions, OciArchiveSink, type WrittenArchive } from "./store/archive-sink.ts";
 export { DockerArchive } from "./store/docker-archive.ts";
 export { DockerArchiveSink } from "./store/docker-archive-sink.ts";
-export { nameOf } from "./store/layout-index.ts";
+export { nameAnnotations, nameOf } from "./store/layout-index.ts";
 export {
   type Image,
   type ImageDraft,
@@ -67,7 +76,13 @@ export { encodeTarHeader, type TarHeaderInput, tarTrailerSize, writeTarHeader } 
 export { readTar, type ReadTarOptions, type TarEntry, type TarLimits } from "./tar/tar-reader.ts";
 export { type Compression, decompress, type DecompressOptions, sniffCompression } from "./layer/decompress.ts";
 export { openLayer, type OpenLayerOptions } from "./layer/layer-bytes.ts";
-export { indexLayer, type IndexedEntry, type IndexLayerOptions, type LayerIndex } from "./layer/layer-index.ts";
+export {
+  indexEntry,
+  indexLayer,
+  type IndexedEntry,
+  type IndexLayerOptions,
+  type LayerIndex,
+} from "./layer/layer-index.ts";
 export { formatLayerIndex, parseLayerIndex } from "./layer/layer-index-text.ts";
 export { type LayerStats, Tree, type WastedFile } from "./layer/tree.ts";
 export type { Inode, TreeNode } from "./layer/tree-node.ts";

@@ -1,100 +1,131 @@
-import type { ContainerConfig } from "@lading/oci";
-import { RunnerError } from "./errors.ts";
-import { checkWorkingDir } from "./image/check-image.ts";
-import { type Accounts, type ResolvedUser, resolveUser } from "./image/user.ts";
-import type { BindMount, RunSpec } from "./run-spec.ts";
-import { changeCapabilities } from "./security/capabilities.ts";
-import { type SecurityProfile, securityProfiles } from "./security/profile.ts";
+import type { ResolvedUser } from "./image/user.ts";
+import type {
+  BindMount,
+  IdRange,
+  NamespaceSource,
+  NetworkSource,
+  PortMapping,
+  RestartPolicy,
+  TmpfsMount,
+  Ulimit,
+  VolumeMount,
+} from "./run-spec.ts";
+import type { Seccomp } from "./security/seccomp.ts";
 
-/** What runs, with nothing left to an engine's defaults. */
+/*
+ * What runs, complete: every engine is told all of it, so that none has a say. A plan is data; it is
+ * kept as JSON beside its container, for restarts and for whoever asks later.
+ */
+
+/** Names of capabilities(7), sorted by number. */
+export interface CapabilitySets {
+  readonly bounding: readonly string[];
+  /** Effective and permitted. */
+  readonly effective: readonly string[];
+  /** Ambient and inheritable: what a user other than root was given by name. */
+  readonly ambient: readonly string[];
+}
+
+/** A device node of the host, with what stat(2) says of it. */
+export interface PlannedDevice {
+  readonly source: string;
+  readonly destination: string;
+  readonly type: "c" | "b";
+  readonly major: number;
+  readonly minor: number;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Of r, w and m. */
+  readonly access: string;
+}
+
+export type PlannedMount =
+  | (BindMount & { readonly readonly: boolean; readonly propagation: string })
+  | (VolumeMount & { readonly readonly: boolean })
+  | (TmpfsMount & {
+      readonly mode: number;
+      /** All of them but size and mode, none contradicting another; `tmpcopyup` is runtimes' word for what the image has there. */
+      readonly options: readonly string[];
+    });
+
 export interface ContainerPlan {
+  /** undefined: made up by whoever creates the container. */
+  readonly name: string | undefined;
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly workdir: string;
   readonly user: ResolvedUser;
-  readonly hostname: string;
-  readonly security: SecurityProfile;
-  readonly network: "none" | "host";
-  readonly tmpfs: readonly string[];
-  readonly mounts: readonly BindMount[];
-  readonly memory: number | undefined;
-  readonly cpus: number | undefined;
-  readonly pidsLimit: number;
-  readonly terminal: boolean;
-}
+  /** How many ids, from 0 on, its files, accounts and user take: the least that a user namespace of its own must have. */
+  readonly leastIds: number;
+  /** undefined: the container's ID; of no effect with `uts` of the host or of another container. */
+  readonly hostname: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
 
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const defaultPids = 2048;
-
-/**
- * Puts together what the image says and what was asked for; reads nothing. Throws RunnerError SPEC,
- * USER and UNSAFE_IMAGE.
- */
-export function planContainer(
-  config: ContainerConfig,
-  accounts: Accounts,
-  spec: RunSpec,
-  defaults: { readonly hostname: string },
-): ContainerPlan {
-  const entrypoint = spec.entrypoint ?? config.Entrypoint ?? [];
-  const command = spec.command ?? (spec.entrypoint === undefined ? (config.Cmd ?? []) : []);
-  const args = [...entrypoint, ...command];
-  if (args.length === 0)
-    throw new RunnerError("SPEC", "Cannot run the image: it has neither Entrypoint nor Cmd", {
-      hint: "Name a command after the image",
-    });
-  const workdir =
-    spec.workdir ?? (config.WorkingDir === undefined || config.WorkingDir === "" ? "/" : config.WorkingDir);
-  if (!workdir.startsWith("/")) throw new RunnerError("SPEC", `Cannot run in "${workdir}": the path is not absolute`);
-  checkWorkingDir(workdir);
-  const user = resolveUser(spec.user ?? config.User ?? "", accounts);
-  const profile = securityProfiles[spec.profile ?? "default"];
-  for (const path of [...(spec.tmpfs ?? []), ...(spec.mounts ?? []).map(({ destination }) => destination)])
-    if (!path.startsWith("/") || path.split("/").includes("..") || path === "/")
-      throw new RunnerError("SPEC", `Cannot mount at "${path}": expected an absolute path below /, without ".."`);
-  return {
-    args,
-    env: environment(config.Env ?? [], spec.env ?? [], user, spec.terminal ?? false),
-    workdir,
-    user,
-    hostname: spec.hostname ?? defaults.hostname,
-    security: {
-      ...profile,
-      capabilities: changeCapabilities(profile.capabilities, {
-        ...(spec.capAdd === undefined ? {} : { add: spec.capAdd }),
-        ...(spec.capDrop === undefined ? {} : { drop: spec.capDrop }),
-      }),
-      readonlyRoot: spec.readonlyRoot ?? profile.readonlyRoot,
-    },
-    network: spec.network ?? "none",
-    tmpfs: spec.tmpfs ?? [],
-    mounts: spec.mounts ?? [],
-    memory: positive("memory", spec.memory),
-    cpus: positive("cpus", spec.cpus),
-    pidsLimit: positive("pidsLimit", spec.pidsLimit) ?? defaultPids,
-    terminal: spec.terminal ?? false,
+  readonly namespaces: {
+    readonly network: NetworkSource;
+    readonly pid: NamespaceSource;
+    readonly ipc: NamespaceSource;
+    readonly uts: NamespaceSource;
+    readonly cgroup: "private" | "host";
+    readonly time: "private" | "host";
+    readonly user:
+      | "host"
+      | "auto"
+      | "keep-id"
+      | { readonly uidMap: readonly IdRange[]; readonly gidMap: readonly IdRange[] };
   };
+
+  readonly capabilities: CapabilitySets;
+  readonly noNewPrivileges: boolean;
+  /** As a runtime takes it, for these capabilities and this machine. */
+  readonly seccomp: Seccomp | undefined;
+  readonly maskedPaths: readonly string[];
+  readonly readonlyPaths: readonly string[];
+  readonly readonlyRoot: boolean;
+
+  /** Sorted, so that none hides another that is below it. */
+  readonly mounts: readonly PlannedMount[];
+  readonly devices: readonly PlannedDevice[];
+  readonly ports: readonly PortMapping[];
+  readonly dns: readonly string[];
+  readonly addHosts: readonly string[];
+  /** Always nofile and nproc, within the host's limits. */
+  readonly ulimits: readonly Ulimit[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly resources: {
+    readonly memory: number | undefined;
+    readonly memorySwap: number | undefined;
+    readonly memoryReservation: number | undefined;
+    readonly cpus: number | undefined;
+    readonly cpuShares: number | undefined;
+    readonly cpuset: string | undefined;
+    /** undefined: unlimited. */
+    readonly pids: number | undefined;
+  };
+  /** Bytes. */
+  readonly shmSize: number;
+  readonly oomScoreAdj: number | undefined;
+
+  readonly terminal: boolean;
+  readonly interactive: boolean;
+  /** The host's init program that becomes process 1, at `initPath`. */
+  readonly init: string | undefined;
+  readonly restart: Required<RestartPolicy>;
+  /** SIGTERM and the like. */
+  readonly stopSignal: string;
+  /** Milliseconds. */
+  readonly stopTimeout: number;
+  readonly autoRemove: boolean;
+  /** What was left out or chosen because of the machine, for people; empty without `bestEffort` but for defaults. */
+  readonly notes: readonly string[];
 }
 
-/** The image's, then what was asked for, the last of a name winning; PATH, HOME and TERM where nobody named them. */
-function environment(
-  image: readonly string[],
-  asked: readonly string[],
-  user: ResolvedUser,
-  terminal: boolean,
-): readonly string[] {
-  const home = user.home ?? (user.uid === 0 ? "/root" : "/");
-  const given = [`PATH=${defaultPath}`, `HOME=${home}`, ...(terminal ? ["TERM=xterm"] : []), ...image, ...asked];
-  const byName = new Map<string, string>();
-  for (const entry of given) {
-    const equals = entry.indexOf("=");
-    if (equals < 1) throw new RunnerError("SPEC", `Cannot set "${entry}": expected NAME=value`);
-    byName.set(entry.slice(0, equals), entry);
-  }
-  return [...byName.values()];
-}
+/** Where a container has its init program. */
+export const initPath = "/run/lading-init";
 
-function positive(name: string, value: number | undefined): number | undefined {
-  if (value === undefined || (Number.isFinite(value) && value > 0)) return value;
-  throw new RunnerError("SPEC", `Cannot use ${name} ${value}: expected a number above 0`);
+/** What its first process is begun with: the init program where it has one, then its own arguments. */
+export function processArgs({ init, args }: ContainerPlan): readonly string[] {
+  return init === undefined ? args : [initPath, "--", ...args];
 }

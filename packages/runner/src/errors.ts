@@ -6,12 +6,26 @@ export type RunnerErrorCode =
   | "UNSAFE_IMAGE"
   /** A user or group that the image does not have, or that is out of range. */
   | "USER"
-  /** The machine cannot enforce what was asked for. */
+  /** The machine or the engine cannot do or enforce what was asked for. */
   | "UNSUPPORTED"
-  /** No runtime is here. */
+  /** No engine is here, or not the one that was asked for. */
   | "NO_ENGINE"
-  /** The runtime was asked and could not. */
+  /** The engine was asked and could not. */
   | "ENGINE"
+  /** There is no such image or container, or no such file in it. */
+  | "NOT_FOUND"
+  /** More than one container or image has that prefix. */
+  | "AMBIGUOUS"
+  /** A container of that name is there already. */
+  | "NAME_TAKEN"
+  /** A port of the host that somebody else listens on. */
+  | "PORT_TAKEN"
+  /** An image that containers still use. */
+  | "IN_USE"
+  /** The container does not run, or does, and that is in the way. */
+  | "STATE"
+  /** Files could not be copied into a container or out of it. */
+  | "COPY"
   /** There is nothing to run at that path in the image. */
   | "COMMAND_NOT_FOUND"
   /** What is at that path cannot be executed. */
@@ -27,7 +41,7 @@ export class RunnerError extends Error {
   constructor(
     code: RunnerErrorCode,
     message: string,
-    options: { readonly cause?: unknown; readonly hint?: string } = {},
+    options: { readonly cause?: unknown; readonly hint?: string | undefined } = {},
   ) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.code = code;

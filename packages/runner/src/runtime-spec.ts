@@ -1,93 +1,89 @@
-import type { ContainerPlan } from "./container-plan.ts";
+import { hostname } from "node:os";
+import { type ContainerPlan, processArgs } from "./container-plan.ts";
+import type { NamespaceKind } from "./isolation/isolation.ts";
+import { mountsOf, rootPropagation } from "./spec/mounts.ts";
+import { type IdMaps, namespacesOf, namespaceSpec } from "./spec/namespaces.ts";
+import { deviceSpec, resourceSpec } from "./spec/resources.ts";
+import { rlimitSpec } from "./spec/rlimits.ts";
 
-/** A mount of a runtime spec (config.md §Mounts). */
-interface Mount {
-  readonly destination: string;
-  readonly type: string;
-  readonly source: string;
-  readonly options: readonly string[];
+/** What an engine that hands a spec to a runtime adds to a plan: where things are on this machine, and nothing else. */
+export interface RuntimePlace {
+  /** The folder that is the container's /. */
+  readonly root: string;
+  /** undefined: no cgroup of its own, where a caller without root can have none. */
+  readonly cgroupsPath: string | undefined;
+  /** Files that are mounted over the image's, by path in the container: /etc/hosts and the like. */
+  readonly files: Readonly<Record<string, string>>;
+  /** For namespaces that are not new: the file that stands for each. */
+  readonly joined: Readonly<Partial<Record<NamespaceKind, string>>>;
+  readonly hostname: string;
+  /** The folders of the plan's volumes, by name. */
+  readonly volumes?: Readonly<Record<string, string>> | undefined;
+  /** The ids of a user namespace that the plan leaves to the engine: `auto`, `keep-id`, and any without root. */
+  readonly idMaps?: IdMaps | undefined;
+  /** A folder to mount at /dev/shm in place of a new one: that of the container whose ipc namespace is joined. */
+  readonly sharedMemory?: string | undefined;
+  /**
+   * Whether the network namespace belongs to another user namespace than the container's: then its
+   * /sys is the host's, and whoever made the network has set its sysctls. Default: whether the
+   * container has a user namespace of its own and its network is not a new one.
+   */
+  readonly foreignNetwork?: boolean | undefined;
 }
 
-const cpuPeriod = 100_000; // microseconds
-
 /**
- * The `config.json` (runtime-spec 1.0) of a container whose root is the folder `root`; its cgroup
- * is `cgroupsPath`. `resolvConf` is the host's, for containers on the host's network.
+ * The `config.json` (runtime-spec 1.0.2, for runc 1.1 and crun 1.8 and what came after them) of a
+ * container: the whole plan. Throws RunnerError ENGINE for what `place` lacks.
  */
-export function runtimeSpec(
-  plan: ContainerPlan,
-  { root, cgroupsPath, resolvConf }: { root: string; cgroupsPath: string; resolvConf: string | undefined },
-): object {
-  const { security, user } = plan;
-  const capabilities = [...security.capabilities];
-  // Who is not root gets none of them in effect, as execve(2) would have it: only the bounds stay.
-  const effective = user.uid === 0 ? capabilities : [];
+export function runtimeSpec(plan: ContainerPlan, place: RuntimePlace): object {
+  const namespaces = namespacesOf(plan, place);
+  const { origins, maps, foreignNetwork } = namespaces;
+  const propagation = rootPropagation(plan.mounts);
   return {
-    ociVersion: "1.0.2",
-    hostname: plan.hostname,
-    root: { path: root, readonly: security.readonlyRoot },
-    process: {
-      terminal: plan.terminal,
-      user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids, umask: 0o022 },
-      args: plan.args,
-      env: plan.env,
-      cwd: plan.workdir,
-      noNewPrivileges: security.noNewPrivileges,
-      capabilities: { bounding: capabilities, effective, permitted: effective, inheritable: [], ambient: [] },
-    },
-    mounts: mounts(plan, resolvConf),
+    // Time namespaces came with 1.1.
+    ociVersion: origins.time === "host" ? "1.0.2" : "1.1.0",
+    ...(origins.uts === "new" ? { hostname: place.hostname } : {}),
+    root: { path: place.root, readonly: plan.readonlyRoot },
+    process: processSpec({ ...plan, env: named(plan.env, origins.uts === "new" ? place.hostname : hostname()) }),
+    mounts: mountsOf(plan, place, namespaces),
     linux: {
-      cgroupsPath,
-      namespaces: [
-        ...["pid", "ipc", "uts", "mount", "cgroup"].map((type) => ({ type })),
-        ...(plan.network === "host" ? [] : [{ type: "network" }]),
-      ],
-      maskedPaths: security.maskedPaths,
-      readonlyPaths: security.readonlyPaths,
-      ...(security.seccomp === undefined ? {} : { seccomp: security.seccomp }),
-      resources: {
-        devices: [{ allow: false, access: "rwm" }],
-        pids: { limit: plan.pidsLimit },
-        ...(plan.memory === undefined ? {} : { memory: { limit: plan.memory, swap: plan.memory } }),
-        ...(plan.cpus === undefined
-          ? {}
-          : { cpu: { period: cpuPeriod, quota: Math.max(1000, Math.round(plan.cpus * cpuPeriod)) } }),
-      },
+      ...(place.cgroupsPath === undefined ? {} : { cgroupsPath: place.cgroupsPath, resources: resourceSpec(plan) }),
+      ...namespaceSpec(namespaces),
+      ...(maps === undefined ? { devices: deviceSpec(plan.devices) } : {}),
+      ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
+      ...(plan.seccomp === undefined ? {} : { seccomp: plan.seccomp }),
+      sysctl: Object.fromEntries(
+        Object.entries(plan.sysctls).filter(([name]) => !foreignNetwork || !name.startsWith("net.")),
+      ),
+      maskedPaths: plan.maskedPaths,
+      readonlyPaths: plan.readonlyPaths,
     },
   };
 }
 
-function mounts(plan: ContainerPlan, resolvConf: string | undefined): readonly Mount[] {
-  const safe = ["nosuid", "noexec", "nodev"];
-  return [
-    { destination: "/proc", type: "proc", source: "proc", options: safe },
-    {
-      destination: "/dev",
-      type: "tmpfs",
-      source: "tmpfs",
-      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
-    },
-    {
-      destination: "/dev/pts",
-      type: "devpts",
-      source: "devpts",
-      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
-    },
-    { destination: "/dev/shm", type: "tmpfs", source: "shm", options: [...safe, "mode=1777", "size=65536k"] },
-    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: safe },
-    { destination: "/sys", type: "sysfs", source: "sysfs", options: [...safe, "ro"] },
-    { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: [...safe, "relatime", "ro"] },
-    ...(resolvConf === undefined ? [] : [bind(resolvConf, "/etc/resolv.conf", true)]),
-    ...plan.tmpfs.map((destination) => ({
-      destination,
-      type: "tmpfs",
-      source: "tmpfs",
-      options: ["nosuid", "nodev", "mode=1777"],
-    })),
-    ...plan.mounts.map(({ source, destination, readonly = false }) => bind(source, destination, readonly)),
-  ];
+/** With HOSTNAME, as docker and podman have it, where nobody gave it. */
+function named(env: readonly string[], host: string): readonly string[] {
+  return env.some((entry) => entry.startsWith("HOSTNAME=")) ? env : [...env, `HOSTNAME=${host}`];
 }
 
-function bind(source: string, destination: string, readonly: boolean): Mount {
-  return { destination, type: "bind", source, options: ["rbind", "rprivate", readonly ? "ro" : "rw"] };
+/** What one process of it is begun with (config.md §Process). */
+export function processSpec(plan: ContainerPlan): object {
+  const { user, capabilities, oomScoreAdj } = plan;
+  return {
+    terminal: plan.terminal,
+    user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids, umask: 0o022 },
+    args: processArgs(plan),
+    env: plan.env,
+    cwd: plan.workdir,
+    noNewPrivileges: plan.noNewPrivileges,
+    capabilities: {
+      bounding: capabilities.bounding,
+      effective: capabilities.effective,
+      permitted: capabilities.effective,
+      inheritable: capabilities.ambient,
+      ambient: capabilities.ambient,
+    },
+    rlimits: rlimitSpec(plan.ulimits),
+    ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),
+  };
 }

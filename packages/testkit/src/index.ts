@@ -1,11 +1,18 @@
 export { cases, casesIn } from "./cases.ts";
 export { type CredentialHelper, type HelperEntry, writeCredentialHelper } from "./credential-helper.ts";
+export { engineSuite } from "./engine-suite.ts";
+export type { Elsewhere } from "./engine-suite/elsewhere.ts";
+export { Bench, type Ended, type EngineUnderTest, outputOf } from "./engine-suite/bench.ts";
 export { temporaryFolder } from "./folder.ts";
+export { parseProbe, type ProbeMount, type ProbeReport } from "./probe.ts";
+export { type ProbeFile, probeImage, type ProbeImage, type ProbeImageOptions } from "./probe-image.ts";
 export { randomImage, type RandomImage, type RandomImageOptions } from "./random-image.ts";
 export type { Answer, FaultScene, Injection } from "./fault.ts";
 export { isAffected, registryFaults } from "./faults.ts";
 export type { RegistryFault } from "./registry-fault.ts";
 export { type Fault, startRegistry, type StartRegistryOptions, type TestRegistry } from "./registry.ts";
 export { schemaErrors, type SpecDocument } from "./schemas.ts";
+export { identityToken, type Sigstore, startSigstore, type StartSigstoreOptions } from "./sigstore.ts";
 export { type MakeStore, storeSuite, type StoreSuiteOptions, type StoreUnderTest } from "./store-suite.ts";
 export { validateImage } from "./validate-image.ts";
+export { type ZipContent, zipOf, type ZipOptions } from "./zip.ts";

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import {
   digestHex,
   formatLayerIndex,
-  type Image,
   indexLayer,
   type Layer,
   type LayerIndex,
@@ -13,23 +12,26 @@ import {
   openLayer,
   type Options,
   parseLayerIndex,
-  Tree,
 } from "@lading/oci";
 
 // Decompressing is what takes the time, and does so in threads of Node's.
 const atOnce = 2;
 
 /**
- * The files of a base image. Every layer is read and verified once, and remembered by what it was
+ * What is in layers, as those of a base image. Every one is read and verified once, and remembered by what it was
  * verified for in `cacheDir`/indexes. Throws OciError when a layer is damaged or not what its
  * digests say.
  */
-export async function readBaseTree(image: Image, cacheDir: string, options: Options = {}): Promise<Tree> {
+export async function readLayerIndexes(
+  layers: readonly Layer[],
+  cacheDir: string,
+  options: Options = {},
+): Promise<readonly LayerIndex[]> {
   const limiter = new Limiter(atOnce);
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const folder = join(cacheDir, "indexes");
-  const reading = image.layers.map((layer) =>
+  const reading = layers.map((layer) =>
     limiter
       .run(async () => {
         signal.throwIfAborted();
@@ -43,7 +45,7 @@ export async function readBaseTree(image: Image, cacheDir: string, options: Opti
   const results = await Promise.allSettled(reading);
   options.signal?.throwIfAborted();
   if (stop.signal.aborted) throw stop.signal.reason;
-  return Tree.of(results.flatMap((result) => (result.status === "fulfilled" ? result.value : [])));
+  return results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
 }
 
 function pathOf(folder: string, { descriptor, diffId }: Layer): string {

@@ -1,5 +1,14 @@
-import { hostPlatform, type Image, openImage, type Options, type Platform, readFiles, type Tree } from "@lading/oci";
-import { readBaseTree } from "./base-index.ts";
+import {
+  hostPlatform,
+  type Image,
+  type LayerIndex,
+  openImage,
+  type Options,
+  type Platform,
+  readFiles,
+  Tree,
+} from "@lading/oci";
+import { readLayerIndexes } from "./base-index.ts";
 import { BuildError } from "../errors.ts";
 import type { Lower } from "../plan/lower.ts";
 import type { LocatedBase } from "../result.ts";
@@ -16,7 +25,9 @@ export interface Base {
   readonly image: Image;
   /** Whether its files were asked for. */
   readonly isRead: boolean;
-  /** Its files; read when first asked for, which verifies every layer. */
+  /** What its layers bring; read when first asked for, which verifies every one. */
+  indexes(): Promise<readonly LayerIndex[]>;
+  /** Its files: the layers laid upon each other. */
   tree(): Promise<Tree>;
 }
 
@@ -36,14 +47,17 @@ export async function openBase(
   const image = await failingAs(found, options, () =>
     openImage(found.source, found.descriptor, { ...options, platform }),
   );
+  let indexes: Promise<readonly LayerIndex[]> | undefined;
   let tree: Promise<Tree> | undefined;
+  const read = (): Promise<readonly LayerIndex[]> => (indexes ??= readLayerIndexes(image.layers, cacheDir, options));
   return {
     found,
     image,
     get isRead() {
-      return tree !== undefined;
+      return indexes !== undefined;
     },
-    tree: () => (tree ??= failingAs(found, options, () => readBaseTree(image, cacheDir, options))),
+    indexes: async () => await failingAs(found, options, read),
+    tree: () => (tree ??= failingAs(found, options, async () => Tree.of(await read()))),
   };
 }
 

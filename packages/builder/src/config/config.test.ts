@@ -39,12 +39,17 @@ const base: ImageConfig = parseConfig(
   ),
 );
 
+/** A base, as what is laid on it knows it. */
+function laidOn({ rootfs, ...config }: ImageConfig) {
+  return { ...config, layers: rootfs.diff_ids.length };
+}
+
 function apply(
   input: BuildSpecInput,
   from: ImageConfig | undefined = base,
   layers: string[] = ["app"],
 ): Omit<ImageConfig, "rootfs"> {
-  return applyConfig({ spec: buildSpecSchema.parse(input), base: from, platform, created, layers });
+  return applyConfig({ spec: buildSpecSchema.parse(input), base: from && laidOn(from), platform, created, layers });
 }
 const container = (input: BuildSpecInput, from?: ImageConfig): ImageConfig["config"] =>
   apply(input, from ?? base).config;
@@ -89,7 +94,7 @@ describe("env", () => {
     const spec = buildSpecSchema.parse({ env: { SECRET: "pa$word", constructor: "x" } });
     const { config } = applyConfig({
       spec,
-      base,
+      base: laidOn(base),
       platform,
       created,
       layers: [],

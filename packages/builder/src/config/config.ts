@@ -10,8 +10,8 @@ import type { BuildSpec } from "../spec.ts";
 /** What a build makes of its base's config. */
 export interface ConfigChange {
   readonly spec: BuildSpec;
-  /** Absent FROM scratch. */
-  readonly base?: ImageConfig | undefined;
+  /** Absent FROM scratch. `layers` is how many it has. */
+  readonly base?: (Omit<ImageConfig, "rootfs"> & { readonly layers: number }) | undefined;
   readonly platform: Platform;
   /** RFC 3339. */
   readonly created: string;
@@ -26,14 +26,32 @@ export interface ConfigChange {
  */
 export function applyConfig(change: ConfigChange): Omit<ImageConfig, "rootfs"> {
   const { spec, base, platform, created, layers } = change;
-  const { rootfs, history, config, ...kept } = base ?? { ...platform, rootfs: undefined, history: [], config: {} };
+  const { layers: below, history, config, ...kept } = base ?? { ...platform, layers: 0, history: [], config: {} };
   return {
     ...kept,
     created,
     ...(spec.author === undefined ? {} : { author: spec.author }),
     config: applyContainer(config ?? {}, change),
-    history: [...fillHistory(history ?? [], rootfs?.diff_ids.length ?? 0), ...newHistory(layers, created)],
+    history: [...fillHistory(history ?? [], below), ...newHistory(layers, created)],
   };
+}
+
+/** Whether a description says anything of the config. */
+export function changesConfig({
+  author,
+  entrypoint,
+  cmd,
+  env,
+  labels,
+  user,
+  workdir,
+  expose,
+  volumes,
+  stopSignal,
+  healthcheck,
+}: BuildSpec): boolean {
+  const all = [author, entrypoint, cmd, env, labels, user, workdir, expose, volumes, stopSignal, healthcheck];
+  return all.some((value) => value !== undefined);
 }
 
 function applyContainer(base: ContainerConfig, { spec, onWarning }: ConfigChange): ContainerConfig {

@@ -1,5 +1,5 @@
 import { lstatSync, type Stats } from "node:fs";
-import { openArchive } from "./archive.ts";
+import type { Archives } from "./archive.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Collected } from "./collected.ts";
 import { type Context, diskPath, join, type Located, readLink, unreadable } from "./context.ts";
@@ -24,6 +24,7 @@ export interface SourceOptions {
   readonly signal: AbortSignal | undefined;
   readonly into: Collected;
   readonly cacheDir: string | undefined;
+  readonly archives: Archives;
 }
 
 /**
@@ -97,8 +98,8 @@ async function addLocated(
   if (stat.isDirectory()) return addFolder(located, destination, own, options);
   if (ignore?.matches(path) === true) return 0;
   if (stat.isFile() && options.unpack) {
-    const { cacheDir, signal, attributes, into } = options;
-    const archive = await openArchive(context.disk(path), { name: path, stat, cacheDir, signal });
+    const { cacheDir, archives, signal, attributes, into } = options;
+    const archive = await archives.open(context.disk(path), { name: path, stat, cacheDir, signal });
     return addArchive(archive, path, destination.path, own, attributes, into);
   }
   if (own.some(({ matcher, keep }) => matcher.matches(name) !== keep)) return 0;

@@ -29,10 +29,12 @@ const headerSchema = z.object({
     .array(z.tuple([z.string(), z.base64()]))
     .transform((pairs) => new Map(pairs.map(([name, value]) => [name, Buffer.from(value, "base64")]))),
 });
+const hex = z.string().regex(/^[0-9a-f]{64}$/);
+const zippedSchema = z.object({ deflated: z.boolean(), size: z.number(), crc32: z.number(), digest: hex });
 const recordSchema = z.object({
   version: z.literal(1),
-  digest: z.string().regex(/^[0-9a-f]{64}$/),
-  members: z.array(z.object({ offset: z.number(), header: headerSchema })),
+  digest: hex,
+  members: z.array(z.object({ offset: z.number(), header: headerSchema, zipped: zippedSchema.optional() })),
 });
 
 /** What is remembered of the file at `path`, if it still is that file. What is damaged is as good as nothing. */
@@ -54,8 +56,9 @@ export function rememberArchive(
 ): void {
   // Whoever writes within the clock's granularity can do so without leaving a trace (FAT counts two seconds).
   if (stat.ctimeMs > startedAt - 2000) return;
-  const plain = members.map(({ offset, header }) => ({
+  const plain = members.map(({ offset, header, zipped }) => ({
     offset,
+    zipped,
     header: {
       ...header,
       xattrs: Array.from(header.xattrs, ([name, value]) => [name, Buffer.from(value).toString("base64")]),

@@ -1,16 +1,17 @@
-import { createHash, randomBytes } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats, rmSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Bytes, decompress, makeFolder, OciError, readTar, sniffCompression, type TarHeader } from "@lading/oci";
+import { createHash } from "node:crypto";
+import { lstatSync, type Stats } from "node:fs";
+import { type Bytes, decompress, OciError, readTar, sniffCompression, type TarHeader } from "@lading/oci";
+import { ArchiveFile, changed, isZip } from "./archive-file.ts";
 import { recallArchive, rememberArchive } from "./archive-record.ts";
 import { bunzip2, unxz } from "./bzip2-xz.ts";
-import { diskPath, unreadable } from "./context.ts";
+import { diskPath } from "./context.ts";
 import { BuildError } from "../errors.ts";
+import { pieces, Spool } from "./spool.ts";
+import type { Packed } from "./zip.ts";
 
-/** A tar, plain or compressed, whose members can be read in any order and any number of times. */
+/** A tar, plain or compressed, or a zip, whose members can be read in any order and any number of times. */
 export interface Archive {
-  /** sha256 of the file as it is, in hexadecimal. */
+  /** sha256 of the file as it is, or of what a zip holds, in hexadecimal. */
   readonly digest: string;
   readonly members: readonly ArchiveMember[];
   /** The bytes of a member. Throws BuildError SOURCE_CHANGED when the archive is not what it was. */
@@ -19,8 +20,15 @@ export interface Archive {
 
 export interface ArchiveMember {
   readonly header: TarHeader;
-  /** Where its bytes are in the plain tar. */
+  /** Where its bytes are in the plain tar, or in the zip. */
   readonly offset: number;
+  /** Of a file in a zip. */
+  readonly zipped?: Zipped | undefined;
+}
+
+interface Zipped extends Packed {
+  /** sha256 of what it unpacks to, in hexadecimal. */
+  readonly digest: string;
 }
 
 export interface ArchiveOptions {
@@ -33,8 +41,22 @@ export interface ArchiveOptions {
   readonly signal: AbortSignal | undefined;
 }
 
+/** The archives of one build: one that goes into several layers is read once. */
+export class Archives {
+  readonly #opened = new Map<string, Promise<Archive>>();
+
+  /** As `openArchive`. */
+  async open(path: string, options: ArchiveOptions): Promise<Archive> {
+    const { ino, dev, size, mtimeMs, ctimeMs } = options.stat;
+    const key = JSON.stringify([path, ino, dev, size, mtimeMs, ctimeMs]);
+    let archive = this.#opened.get(key);
+    if (archive === undefined) this.#opened.set(key, (archive = openArchive(path, options)));
+    return await archive;
+  }
+}
+
 /**
- * What is in an archive: gzip, bzip2, xz and zstd are told by content. An archive that the cache remembers is not read
+ * What is in an archive: zip, gzip, bzip2, xz and zstd are told by content. An archive that the cache remembers is not read
  * until a member is; any other is, once and from start to end.
  * Throws BuildError SOURCE_UNREADABLE for what is no archive or a damaged one, SOURCE_CHANGED, OUTPUT.
  */
@@ -64,9 +86,10 @@ async function readArchive(path: string, options: ArchiveOptions): Promise<Archi
   const file = new ArchiveFile(path, name, stat);
   try {
     if (stat.size === 0) throw new Error("it is empty");
-    const compression = sniffCompression(file.read(0, Math.min(6, stat.size)));
-    const spool =
-      compression === "none" ? undefined : new Spool(cacheDir === undefined ? tmpdir() : join(cacheDir, "tmp"));
+    const head = file.read(0, Math.min(6, stat.size));
+    if (isZip(head)) return await readZipFile(file, path, options);
+    const compression = sniffCompression(head);
+    const spool = compression === "none" ? undefined : new Spool(cacheDir);
     const bytes = file.stream(signal);
     const tar =
       spool === undefined || compression === "none"
@@ -77,7 +100,9 @@ async function readArchive(path: string, options: ArchiveOptions): Promise<Archi
       members.push({ header, offset });
     const digest = file.digest();
     const read = (member: ArchiveMember): Bytes =>
-      spool === undefined ? readFromFile(path, name, stat, member) : pieces(spool, member);
+      spool === undefined
+        ? readFromFile(path, options, plain(member))
+        : pieces(spool, member.offset, member.header.size);
     return { digest, members, read };
   } catch (cause) {
     if (cause instanceof BuildError || signal?.aborted === true) throw cause;
@@ -86,11 +111,33 @@ async function readArchive(path: string, options: ArchiveOptions): Promise<Archi
       cause,
       hint:
         (cause instanceof OciError && cause.hint) ||
-        "Archives are tar files, plain or compressed with gzip, bzip2, xz or zstd; without unpack the file is added as it is",
+        "Archives are tar files, plain or with gzip, bzip2, xz or zstd, and zips; without unpack the file is added as it is",
     });
   } finally {
     file.close();
   }
+}
+
+/** Every file is read, for its digest: so layers are known again when others of the zip's files change. */
+async function readZipFile(file: ArchiveFile, path: string, options: ArchiveOptions): Promise<Archive> {
+  const { stat, signal } = options;
+  const { readZip, unzipped } = await import("./zip.ts");
+  const members: ArchiveMember[] = [];
+  for (const member of await readZip(file, stat.size, { signal })) {
+    signal?.throwIfAborted();
+    const { header, offset, packed } = member;
+    if (header.type === "file") {
+      const hash = createHash("sha256");
+      for await (const chunk of unzipped(file, member)) hash.update(chunk);
+      members.push({ header, offset, zipped: { ...packed, digest: hash.digest("hex") } });
+    } else members.push({ header, offset });
+  }
+  file.check();
+  const read = ({ header, offset, zipped }: ArchiveMember): Bytes =>
+    readFromFile(path, options, (from) =>
+      zipped === undefined ? pieces(from, offset, 0) : unzipped(from, { header, offset, packed: zipped }),
+    );
+  return { digest: createHash("sha256").update(JSON.stringify(members)).digest("hex"), members, read };
 }
 
 function decompressed(compression: "gzip" | "zstd" | "bzip2" | "xz", bytes: Bytes): Bytes {
@@ -110,149 +157,48 @@ async function* bounded(bytes: Bytes, compressedSize: number): Bytes {
   }
 }
 
-const chunkSize = 1 << 20;
-
-interface Readable {
-  read(offset: number, length: number): Uint8Array;
+function plain({ offset, header }: ArchiveMember): (file: ArchiveFile) => Bytes {
+  return (file) => pieces(file, offset, header.size);
 }
 
-async function* pieces(from: Readable, { header, offset }: ArchiveMember): Bytes {
-  for (let at = 0; at < header.size; at += chunkSize)
-    yield from.read(offset + at, Math.min(chunkSize, header.size - at));
-}
-
-async function* readFromFile(path: string, name: string, stat: Stats, member: ArchiveMember): Bytes {
+async function* readFromFile(path: string, { name, stat }: ArchiveOptions, bytes: (file: ArchiveFile) => Bytes): Bytes {
   const file = new ArchiveFile(path, name, stat);
   try {
-    yield* pieces(file, member);
+    yield* bytes(file);
     file.check();
   } finally {
     file.close();
   }
 }
 
-/** An archive on disk that must stay what it was when it was listed. */
-class ArchiveFile implements Readable {
-  readonly #fd: number;
-  readonly #name: string;
-  readonly #stat: Stats;
-  readonly #hash = createHash("sha256");
-  #hashed = 0;
-
-  constructor(path: string, name: string, stat: Stats) {
-    this.#name = name;
-    this.#stat = stat;
-    try {
-      this.#fd = openSync(diskPath(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    } catch (cause) {
-      throw unreadable(name, cause);
+/** Whether a file is a tar, plain or compressed: its content begins as one does. Throws BuildError SOURCE_CHANGED, SOURCE_UNREADABLE. */
+export async function isTarFile(path: string): Promise<boolean> {
+  const stat = lstatSync(diskPath(path));
+  if (stat.size === 0) return false;
+  const file = new ArchiveFile(path, path, stat);
+  try {
+    const compression = sniffCompression(file.read(0, Math.min(6, stat.size)));
+    if (compression === "none") return stat.size >= 512 && isTarHeader(file.read(0, 512));
+    const block = Buffer.alloc(512);
+    let length = 0;
+    for await (const chunk of decompressed(compression, file.stream(undefined))) {
+      length += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).copy(block, length);
+      if (length === block.length) return isTarHeader(block);
     }
-    try {
-      this.check();
-    } catch (cause) {
-      this.close();
-      throw cause;
-    }
-  }
-
-  read(offset: number, length: number): Uint8Array {
-    const bytes = Buffer.allocUnsafeSlow(length);
-    for (let at = 0; at < length;) {
-      const count = this.#readAt(bytes, at, offset + at);
-      if (count === 0) throw changed(this.#name);
-      at += count;
-    }
-    return bytes;
-  }
-
-  /** The whole file, once. */
-  async *stream(signal: AbortSignal | undefined): Bytes {
-    while (this.#hashed < this.#stat.size) {
-      signal?.throwIfAborted();
-      yield this.#next();
-    }
-  }
-
-  /** Of the whole file, also of what nobody read of the stream: decompressors stop at the end of theirs. */
-  digest(): string {
-    while (this.#hashed < this.#stat.size) this.#next();
-    this.check();
-    return this.#hash.digest("hex");
-  }
-
-  check(): void {
-    const now = fstatSync(this.#fd);
-    const { ino, dev, size, mtimeMs, ctimeMs } = this.#stat;
-    if (now.ino !== ino || now.dev !== dev || now.size !== size || now.mtimeMs !== mtimeMs || now.ctimeMs !== ctimeMs)
-      throw changed(this.#name);
-  }
-
-  close(): void {
-    closeSync(this.#fd);
-  }
-
-  #next(): Uint8Array {
-    const chunk = this.read(this.#hashed, Math.min(chunkSize, this.#stat.size - this.#hashed));
-    this.#hash.update(chunk);
-    this.#hashed += chunk.byteLength;
-    return chunk;
-  }
-
-  #readAt(bytes: Uint8Array, at: number, position: number): number {
-    try {
-      return readSync(this.#fd, bytes, at, bytes.byteLength - at, position);
-    } catch (cause) {
-      throw unreadable(this.#name, cause);
-    }
+    return false;
+  } catch (error) {
+    // What only begins like a compressed file is none.
+    if (error instanceof BuildError) throw error;
+    return false;
+  } finally {
+    file.close();
   }
 }
 
-function changed(name: string): BuildError {
-  return new BuildError("SOURCE_CHANGED", `Cannot unpack "${name}": it changed since it was listed`, {
-    hint: "Build again when nothing writes to the sources any more",
-  });
-}
-
-/** A file without a name, so that nothing is left of it however the build ends. */
-class Spool implements Readable {
-  static readonly #abandoned = new FinalizationRegistry(closeSync);
-  readonly #fd: number;
-  #size = 0;
-
-  constructor(folder: string) {
-    const path = join(folder, `lading-${randomBytes(12).toString("hex")}.tar`);
-    try {
-      makeFolder(folder);
-      this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
-      Spool.#abandoned.register(this, this.#fd);
-      // Another build may have tidied it away in between.
-      rmSync(path, { force: true });
-    } catch (cause) {
-      throw new BuildError("OUTPUT", `Cannot make a temporary file in ${folder}`, { cause });
-    }
-  }
-
-  /** Keeps what passes through. */
-  async *fill(bytes: Bytes): Bytes {
-    for await (const chunk of bytes) {
-      try {
-        for (let at = 0; at < chunk.byteLength;)
-          at += writeSync(this.#fd, chunk, at, chunk.byteLength - at, this.#size + at);
-      } catch (cause) {
-        throw new BuildError("OUTPUT", "Cannot write an unpacked archive to a temporary file", { cause });
-      }
-      this.#size += chunk.byteLength;
-      yield chunk;
-    }
-  }
-
-  read(offset: number, length: number): Uint8Array {
-    const bytes = Buffer.allocUnsafeSlow(length);
-    for (let at = 0; at < length;) {
-      const count = readSync(this.#fd, bytes, at, length - at, offset + at);
-      if (count === 0) throw new Error(`Cannot read a temporary file at ${offset + at}: it has ${this.#size} bytes`);
-      at += count;
-    }
-    return bytes;
-  }
+/** Whether a block has the checksum of a header (POSIX pax, ustar). */
+function isTarHeader(block: Uint8Array): boolean {
+  let sum = 0;
+  for (const [at, byte] of block.entries()) sum += at >= 148 && at < 156 ? 0x20 : byte;
+  const text = Buffer.from(block.subarray(148, 156)).toString("latin1");
+  return Number.parseInt(text.replaceAll("\0", " ").trim(), 8) === sum;
 }

@@ -3,8 +3,15 @@ import { Hardlinks } from "./hardlinks.ts";
 import type { ListedEntry } from "./listing.ts";
 import { maySecret, refuseSecrets } from "./secrets.ts";
 
+/** Takes the entries of a layer. */
+export interface EntrySink {
+  add(entry: ListedEntry): void;
+  /** Adds a file. `name` is the source's; `identity` is set when it may have other names in the layer. */
+  addFile(entry: ListedEntry, name: string, identity: unknown): void;
+}
+
 /** The entries of one layer while they are collected. */
-export class Collected {
+export class Collected implements EntrySink {
   readonly #entries: ListedEntry[] = [];
   readonly #hardlinks = new Hardlinks();
   readonly #suspects: ListedEntry[] = [];
@@ -13,7 +20,6 @@ export class Collected {
     this.#entries.push(entry);
   }
 
-  /** Adds a file from disk. `name` is the source's; `identity` is set when it may have other names in the layer. */
   addFile(entry: ListedEntry, name: string, identity: unknown): void {
     this.#entries.push(entry);
     if (identity !== undefined) this.#hardlinks.note(entry, identity);

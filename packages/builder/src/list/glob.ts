@@ -13,6 +13,11 @@ export function isGlob(source: string): boolean {
   return /[*?[]/.test(source.replace(/\\./gs, ""));
 }
 
+/** A path as a source that is no glob. */
+export function literalSource(path: string): string {
+  return path.replaceAll(/[\\*?[\]]/g, "\\$&");
+}
+
 /** What a source that is no glob names. */
 export function unescapeGlob(source: string): string {
   return source.replace(/\\(.)/gs, "$1");

@@ -5,7 +5,7 @@ import { BuildError } from "../errors.ts";
 import { cleanPath, Matcher } from "./patterns.ts";
 
 /** Looked for in this order; the first that exists is the one. */
-const ignoreFileNames: readonly string[] = [".ladingignore", ".containerignore", ".dockerignore"];
+export const ignoreFileNames: readonly string[] = [".ladingignore", ".containerignore", ".dockerignore"];
 
 /**
  * The patterns of the context's ignore file: `name` (relative to the context), or the first of `ignoreFileNames`
@@ -14,12 +14,7 @@ const ignoreFileNames: readonly string[] = [".ladingignore", ".containerignore",
  * Throws BuildError SOURCE_MISSING when a file named does not exist, SPEC when a pattern is malformed.
  */
 export function readIgnoreFile(context: string, name?: string, outputs: readonly string[] = []): Matcher | undefined {
-  const own = outputs.map((path) => relative(context, path)).filter((path) => path !== "" && !isOutside(path));
-  const literal = own.flatMap((path) => {
-    const pattern = path.replaceAll(/[\\*?[\]]/g, "\\$&");
-    // An archive that is being written, or was when its writer was killed.
-    return [pattern, pattern.replace(/[^/]*$/, ".lading-*-????????????")];
-  });
+  const literal = outputPatterns(context, outputs);
   for (const candidate of name === undefined ? ignoreFileNames : [name]) {
     let text: string;
     try {
@@ -30,7 +25,22 @@ export function readIgnoreFile(context: string, name?: string, outputs: readonly
     }
     return new Matcher([...parseIgnoreFile(text), ...literal], candidate);
   }
-  return literal.length === 0 ? undefined : new Matcher(literal, "outputs");
+  return ignoreOutputs(context, outputs);
+}
+
+/** What is ignored whatever the ignore file says: the outputs of the build, absolute paths. */
+export function ignoreOutputs(context: string, outputs: readonly string[] = []): Matcher | undefined {
+  const patterns = outputPatterns(context, outputs);
+  return patterns.length === 0 ? undefined : new Matcher(patterns, "outputs");
+}
+
+function outputPatterns(context: string, outputs: readonly string[]): readonly string[] {
+  const own = outputs.map((path) => relative(context, path)).filter((path) => path !== "" && !isOutside(path));
+  return own.flatMap((path) => {
+    const pattern = path.replaceAll(/[\\*?[\]]/g, "\\$&");
+    // An archive that is being written, or was when its writer was killed.
+    return [pattern, pattern.replace(/[^/]*$/, ".lading-*-????????????")];
+  });
 }
 
 function readText(path: string): string {

@@ -1,5 +1,6 @@
 import { formatPlatform, normalizePlatform, parsePlatform, type Platform } from "@lading/oci";
 import { type AddSource, addSource } from "./add-source.ts";
+import { Archives } from "./archive.ts";
 import { type Attributes, attributesOf } from "./attributes.ts";
 import { Collected } from "./collected.ts";
 import { Context } from "./context.ts";
@@ -14,6 +15,8 @@ export interface ListOptions {
   readonly context: string;
   /** Patterns of the context's ignore file (`readIgnoreFile`). */
   readonly ignore?: Matcher | undefined;
+  /** What is left out of sources that no ignore file applies to (`ignoreOutputs`). */
+  readonly outputs?: Matcher | undefined;
   /** What the layer is for: chooses among adds, and stands for $TARGETPLATFORM, $TARGETOS, $TARGETARCH and $TARGETVARIANT in sources. */
   readonly platform?: Platform | undefined;
   /** Default modification time, in seconds. */
@@ -25,6 +28,8 @@ export interface ListOptions {
    * Default: nothing is remembered, and the room is the system's folder for temporary files.
    */
   readonly cacheDir?: string | undefined;
+  /** Archives that other layers may have too. Default: each is read for this layer. */
+  readonly archives?: Archives | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -39,6 +44,7 @@ export interface ListOptions {
  */
 export async function listLayer(layer: LayerSpec, options: ListOptions): Promise<ListedEntry[]> {
   const { platform, timestamp, ignore, signal, onWarning = () => {}, allowSecrets = [], cacheDir } = options;
+  const { archives = new Archives() } = options;
   if (!isFor(layer.platform, platform)) return [];
   const context = new Context(options.context);
   const into = new Collected();
@@ -49,12 +55,13 @@ export async function listLayer(layer: LayerSpec, options: ListOptions): Promise
       const sources = one.src.map((source) => expandTarget(source, platform));
       await addSource(one, layer, sources, {
         context,
-        ignore,
+        ignore: one.ignore === false ? options.outputs : ignore,
         attributes,
         onWarning,
         signal,
         into,
         cacheDir,
+        archives,
         unpack: one.unpack === true,
       });
     } else into.add(literalEntry(one, attributes));

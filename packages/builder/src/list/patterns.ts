@@ -22,6 +22,11 @@ export class Matcher {
       .map((pattern) => compile(pattern, source));
   }
 
+  /** As they are written. */
+  get patterns(): readonly string[] {
+    return this.#patterns.map((pattern) => pattern.text);
+  }
+
   get isEmpty(): boolean {
     return this.#patterns.length === 0;
   }
@@ -169,6 +174,11 @@ function compile(text: string, source: string | undefined): Pattern {
       : undefined,
     matches: (path) => whole.test(path),
   };
+}
+
+/** A path as a pattern that matches nothing else, and what is below it. */
+export function literalPattern(path: string): string {
+  return path.replaceAll(/[\\*?[\]!]/g, "\\$&").replaceAll(/\s/g, "[$&]");
 }
 
 /** A test for names, without slashes, by the wildcards alone: nothing is stripped and "!" is a character. */

@@ -1,7 +1,7 @@
 import type { Bytes, TarHeader } from "@lading/oci";
 import type { Archive, ArchiveMember } from "./archive.ts";
 import type { Attributes } from "./attributes.ts";
-import type { Collected } from "./collected.ts";
+import type { EntrySink } from "./collected.ts";
 import { join } from "./context.ts";
 import type { FileContent } from "../entry.ts";
 import { BuildError } from "../errors.ts";
@@ -22,7 +22,7 @@ export function addArchive(
   destination: string,
   filters: readonly Filter[],
   attributes: Attributes,
-  into: Collected,
+  into: EntrySink,
 ): number {
   const tree = new Tree(name);
   for (const member of archive.members) tree.extract(member);
@@ -182,7 +182,8 @@ function entryOf(
   if (type === "directory" || type === "fifo") return { ...common, type };
   // The tree has put what a hardlink leads to in its place: what is left are files.
   const open = (): Bytes => archive.read(member);
-  const content: FileContent = { kind: "member", archive: archive.digest, path: header.path, open };
+  const digest = member.zipped?.digest ?? archive.digest;
+  const content: FileContent = { kind: "member", digest, path: header.path, open };
   return { ...common, type: "file", size: header.size, content };
 }
 

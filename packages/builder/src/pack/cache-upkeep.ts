@@ -81,7 +81,7 @@ interface FoundFile {
 }
 
 function recordFiles(folder: string): FoundFile[] {
-  return ["stat", "content", "shape"].flatMap((kind) => files(join(folder, "layers", kind)));
+  return ["stat", "content", "shape", "run"].flatMap((kind) => files(join(folder, "layers", kind)));
 }
 
 /** What is known of earlier builds' layers, of archives and of names in registries: it stands for no blob. */

@@ -42,7 +42,7 @@ test("a file over 8 GiB gets its size in an extended header, and is streamed", a
   const entry = {
     ...literal("huge", ""),
     size,
-    content: { kind: "member", archive: "a", path: "huge", open },
+    content: { kind: "member", digest: "a", path: "huge", open },
   } as const;
   const bytes = new LayerBytes([entry]);
   const target = Buffer.alloc(1 << 16);

@@ -161,7 +161,7 @@ function packElsewhere(cache: string, what: { folder?: string }): ReturnType<typ
           const stat = lstatSync(folder + "/" + path);
           return { ...meta, path, size: stat.size, content: { kind: "disk", path: folder + "/" + path, stat } };
         })
-      : [{ ...meta, path: "x", size: 2 ** 40, content: { kind: "member", archive: "", path: "x", open: endless } }];
+      : [{ ...meta, path: "x", size: 2 ** 40, content: { kind: "member", digest: "", path: "x", open: endless } }];
     const pool = new CompressPool(1);
     const cache = await LayerCache.open(process.argv[1]);
     const { descriptor, diffId, reuse } = await packLayer({ name: "x", entries }, { cache, pool, compression: { kind: "gzip", level: 6 }, listedAt: Date.now() + 60_000 });

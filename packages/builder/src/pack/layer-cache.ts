@@ -20,7 +20,7 @@ import { BuildError } from "../errors.ts";
  * What a record is filed under: the files' stats, the diffID, or the layer's shape; see selector.ts.
  * "listing" is what explain.ts compares.
  */
-export type LayerKey = "stat" | "content" | "shape";
+export type LayerKey = "stat" | "content" | "shape" | "run";
 
 /** So that pruning by age spares what is in use, without a write on every build. */
 const TOUCH_AFTER_MS = 10 * 60 * 1000;
@@ -58,7 +58,7 @@ export class LayerCache {
     attempt(join(folder, "oci-layout"), () => makeFolder(folder));
     const cache = new LayerCache(folder, await LayoutStore.create(folder, besideBlobs).catch(cannotOpen(folder)));
     attempt(join(folder, "layers"), () => {
-      for (const name of ["stat", "content", "shape", "listing"]) {
+      for (const name of ["stat", "content", "shape", "run", "listing"]) {
         makeFolder(join(folder, "layers", name));
       }
       makeFolder(cache.#temporary);
@@ -67,7 +67,8 @@ export class LayerCache {
       }
     });
     for (const name of readdirSync(cache.#temporary)) {
-      if (isAbandoned(join(cache.#temporary, name))) rmSync(join(cache.#temporary, name), { force: true });
+      if (isAbandoned(join(cache.#temporary, name)))
+        rmSync(join(cache.#temporary, name), { recursive: true, force: true });
     }
     return cache;
   }

@@ -103,7 +103,7 @@ test("files on disk come out as they went in", async () => {
 });
 
 function member(size: number): LayerPlan {
-  const content = { kind: "member", archive: "a", path: "a: file", open } as const;
+  const content = { kind: "member", digest: "a", path: "a: file", open } as const;
   return { name: "unpacked", entries: [{ ...literal("file", "12345"), size, content }] };
 }
 

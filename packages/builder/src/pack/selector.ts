@@ -107,7 +107,7 @@ function enterContent(content: FileContent, numbers: Float64Array, at: number): 
     return `${digestOf(content.bytes)}\0`;
   }
   numbers[at] = 3;
-  return `${content.archive}\0${content.path}\0`;
+  return `${content.digest}\0${content.path}\0`;
 }
 
 function xattrsText(xattrs: NonNullable<EntryMeta["xattrs"]>): string {

@@ -3,7 +3,7 @@ import { cacheFolder } from "../cache-folder.ts";
 import type { Command } from "../program.ts";
 import { formatCount, formatSize } from "../progress/quantity.ts";
 import { table } from "../progress/terminal.ts";
-import { UsageError } from "../usage.ts";
+import { parseQuantity, parseSize } from "../quantity-flags.ts";
 
 export const command: Command = {
   positionals: {
@@ -52,27 +52,14 @@ export const command: Command = {
         ? cache.clear()
         : cache.prune({
             maxAgeMs: age === undefined ? undefined : parseAge(age),
-            maxBytes: size === undefined ? undefined : parseSize(size),
+            maxBytes: size === undefined ? undefined : parseSize("max-size", size),
           });
     print(freed, `freed ${formatSize(freed.bytes)} in ${formatCount(freed.removed, "file")}`);
   },
 };
 
 const ages: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000 };
-const sizes: Readonly<Record<string, number>> = { kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
 
 function parseAge(text: string): number {
-  return parse("older-than", text, ages, "a number and d, h or m, as in 30d");
-}
-
-function parseSize(text: string): number {
-  return parse("max-size", text, sizes, "a number and kB, MB, GB or TB, as in 5GB");
-}
-
-function parse(flag: string, text: string, units: Readonly<Record<string, number>>, expected: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(text);
-  const unit = units[match?.[2] ?? ""];
-  if (match === null || unit === undefined)
-    throw new UsageError(`Cannot read --${flag} ${JSON.stringify(text)}: expected ${expected}`);
-  return Number(match[1]) * unit;
+  return parseQuantity("older-than", text, ages, "a number and d, h or m, as in 30d");
 }

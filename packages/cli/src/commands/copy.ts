@@ -5,6 +5,7 @@ import { moveImage } from "../move-image.ts";
 import type { Command } from "../program.ts";
 import { Registries } from "../registries.ts";
 import { registryOptions } from "../registry-flags.ts";
+import { admissionFrom, policyOption } from "../trust/policy-flags.ts";
 import { UsageError } from "../usage.ts";
 
 export const command: Command = {
@@ -28,6 +29,7 @@ export const command: Command = {
     },
     "all-platforms": { type: "boolean", alias: "a", describe: "copy all platforms, digest unchanged (the default)" },
     "no-referrers": { type: "boolean", describe: "leave signatures, SBOMs and attestations behind" },
+    ...policyOption,
     ...registryOptions,
   },
   examples: [
@@ -43,6 +45,7 @@ export const command: Command = {
       flags,
       given.filter((place) => place !== undefined),
     );
+    registries.admission = admissionFrom(flags);
     if (list !== undefined) {
       if (given.some((place) => place !== undefined))
         throw new UsageError(`Cannot copy "${given[0]}" and --file at once: the list names its sources itself`);

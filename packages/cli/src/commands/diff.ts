@@ -1,3 +1,6 @@
+import type { Image } from "@lading/oci";
+import type { Flags } from "../flags.ts";
+import { showPackages, warnOfUnread } from "../show/show-packages.ts";
 import { compareImages, type FileChange, type ImageDifference } from "../show/compare-images.ts";
 import { locate } from "../locate.ts";
 import { openPlatform } from "../open-platform.ts";
@@ -14,10 +17,14 @@ export const command: Command = {
   },
   options: {
     platform: { type: "string", requiresArg: true, describe: "which image of several; default: this machine's" },
+    packages: { type: "boolean", describe: "compare the packages that they hold, and not their files" },
     "exit-code": { type: "boolean", describe: "end with 1 when the images differ" },
     ...registryOptions,
   },
-  examples: [["diff oci-archive:old.tar oci-archive:new.tar", "what a release changed"]],
+  examples: [
+    ["diff oci-archive:old.tar oci-archive:new.tar", "what a release changed"],
+    ["diff --packages ghcr.io/acme/app:1 ghcr.io/acme/app:2", "which packages came, went and moved on"],
+  ],
   run: async ({ flags, signal }) => {
     await using registries = Registries.from(flags, [flags.required("a"), flags.required("b")]);
     const platform = flags.text("platform");
@@ -25,6 +32,7 @@ export const command: Command = {
       await openPlatform(await locate(place, registries, { signal }), platform, { signal });
     const before = await open(flags.required("a"));
     const after = await open(flags.required("b"));
+    if (flags.on("packages")) return await diffPackages(flags, before, after, signal);
     const difference = await compareImages(before, after, { signal });
     const digests = { before: before.descriptor.digest, after: after.descriptor.digest };
     process.stdout.write(
@@ -36,6 +44,21 @@ export const command: Command = {
     return flags.on("exit-code") && !same ? 1 : 0;
   },
 };
+
+async function diffPackages(flags: Flags, before: Image, after: Image, signal: AbortSignal): Promise<number> {
+  const { comparePackages, takeInventory } = await import("@lading/trust");
+  const a = await takeInventory(before, { signal });
+  const b = await takeInventory(after, { signal });
+  const packages = comparePackages(a, b);
+  warnOfUnread(a, flags.required("a"));
+  warnOfUnread(b, flags.required("b"));
+  process.stdout.write(
+    flags.on("json")
+      ? `${JSON.stringify({ before: before.descriptor.digest, after: after.descriptor.digest, packages }, undefined, 2)}\n`
+      : showPackages(packages, a.packages.length, b.packages.length, styleFor(process.stdout)),
+  );
+  return flags.on("exit-code") && packages.length > 0 ? 1 : 0;
+}
 
 const signs = { added: "+", removed: "-", changed: "~" } as const;
 

@@ -3,7 +3,19 @@ import { access, constants, statfs } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
 import { makeFolder } from "@lading/oci";
+import {
+  advisoriesFor,
+  chooseEngine,
+  type EngineAdvisory,
+  type EngineInfo,
+  type EngineProbe,
+  formatAdvisory,
+  probeEngines,
+  stateFolder,
+} from "@lading/runner";
 import { cacheFolder } from "../cache-folder.ts";
+import { engineNamed, engineOptions } from "../containers/engines.ts";
+import type { Flags } from "../flags.ts";
 import type { Command } from "../program.ts";
 import { formatSize } from "../progress/quantity.ts";
 import { columns, printable, styleFor } from "../progress/terminal.ts";
@@ -16,11 +28,9 @@ interface Finding {
   readonly detail: string;
 }
 
-// Nothing of this is needed to build; it is what an image is handed to afterwards.
+// Nothing of this is needed to build or run; it is what an image is handed to afterwards.
 const tools = [
-  { name: "podman", args: ["--version"], use: "podman load -i FILE" },
   { name: "docker", args: ["--version"], use: "docker load -i FILE" },
-  { name: "ctr", args: ["--version"], use: "ctr image import FILE" },
   {
     name: "skopeo",
     args: ["--version"],
@@ -29,18 +39,27 @@ const tools = [
 ];
 
 export const command: Command = {
-  options: { "cache-dir": { type: "string", requiresArg: true, describe: "folder of the cache" } },
+  options: {
+    "cache-dir": { type: "string", requiresArg: true, describe: "folder of the cache" },
+    ...engineOptions,
+  },
   run: async ({ flags, signal }) => {
-    const findings = [
+    const { probes, chosen } = await enginesHere(flags, signal);
+    const told = new Set<string>();
+    const findings: readonly Finding[] = [
       { what: "lading", state: "good", detail: version } satisfies Finding,
       node(),
       { what: "processors", state: "good", detail: `${availableParallelism()} to compress on` } satisfies Finding,
       ...(await cache(cacheFolder(flags.text("cache-dir")))),
       mask(),
       ...(await Promise.all(tools.map(async (tool) => await find(tool, signal)))),
+      ...probes.flatMap((probe) => engineFindings(probe, chosen, told)),
     ];
     const ok = !findings.some((finding) => finding.state === "bad");
-    if (flags.on("json")) process.stdout.write(`${JSON.stringify({ ok, findings })}\n`);
+    if (flags.on("json"))
+      process.stdout.write(
+        `${JSON.stringify({ ok, findings, engines: probes.map(withAdvisories), engine: chosen })}\n`,
+      );
     else process.stdout.write(`${render(findings)}\n`);
     if (!ok) throw new Error("Cannot build on this machine as it is");
   },
@@ -94,6 +113,62 @@ async function find(tool: (typeof tools)[number], signal: AbortSignal): Promise<
       detail: missing ? `not installed; would take images by: ${tool.use}` : "installed, but it does not answer",
     };
   }
+}
+
+function withAdvisories(probe: EngineProbe): EngineProbe & { readonly advisories: readonly EngineAdvisory[] } {
+  return { ...probe, advisories: probe.info === undefined ? [] : advisoriesFor(probe.info) };
+}
+
+interface EnginesHere {
+  readonly probes: readonly EngineProbe[];
+  /** The one that `run` would take. */
+  readonly chosen: string | undefined;
+}
+
+async function enginesHere(flags: Flags, signal: AbortSignal): Promise<EnginesHere> {
+  const options = { root: stateFolder(flags.text("root")), signal };
+  const probes = await probeEngines(options);
+  try {
+    await using engine = await chooseEngine({ ...options, engine: engineNamed(flags.text("engine")) });
+    return { probes, chosen: engine.name };
+  } catch {
+    // Why is what the probes tell.
+    signal.throwIfAborted();
+    return { probes, chosen: undefined };
+  }
+}
+
+/** What is known of an engine, one line each; the first says whether it can be used. What is `told` already is left out. */
+function engineFindings(
+  { name, info, findings }: EngineProbe,
+  chosen: string | undefined,
+  told: Set<string>,
+): readonly Finding[] {
+  const lines = findings.map((finding) => printable(finding));
+  if (info === undefined)
+    return [name, ...lines.map(() => "")].slice(0, Math.max(1, lines.length)).map((what, at) => ({
+      what,
+      state: "missing",
+      detail: lines[at] ?? "not here",
+    }));
+  const runtime = info.runtime.name === name ? "" : ` with ${info.runtime.name} ${info.runtime.version}`;
+  const detail = [
+    `${info.version}${runtime} at ${info.endpoint}`,
+    info.rootless ? "without root" : "as root",
+    `networks ${info.networks.join(", ")}`,
+    `limits ${info.limits.join(", ") || "none"}`,
+  ].join("; ");
+  return [
+    { what: name, state: "good", detail: name === chosen ? `${detail}; this is what \`lading run\` takes` : detail },
+    ...[...lines, ...escapes(info, told)].map((line): Finding => ({ what: "", state: "missing", detail: line })),
+  ];
+}
+
+/** What the versions that are here are known for; of a runtime that several engines use, once. */
+function escapes(info: EngineInfo, told: Set<string>): readonly string[] {
+  return advisoriesFor(info)
+    .map(formatAdvisory)
+    .filter((text) => !told.has(text) && told.add(text));
 }
 
 function render(findings: readonly Finding[]): string {

@@ -2,6 +2,7 @@ import { formatPlatform, readBlob } from "@lading/oci";
 import { type ImageFacts, readImage } from "../show/image-layers.ts";
 import { type Located, locate } from "../locate.ts";
 import { openPlatform, platformsOf } from "../open-platform.ts";
+import type { Flags } from "../flags.ts";
 import type { Command } from "../program.ts";
 import { Registries } from "../registries.ts";
 import { registryOptions } from "../registry-flags.ts";
@@ -9,19 +10,28 @@ import { showImage } from "../show/show-image.ts";
 import { styleFor } from "../progress/terminal.ts";
 
 export const command: Command = {
-  positionals: { place: { type: "string", describe: "where the image is" } },
+  positionals: { place: { type: "string", describe: "where the image is, or a container's name or ID" } },
   options: {
+    type: {
+      type: "string",
+      requiresArg: true,
+      choices: ["container", "image"],
+      describe: "default: the container of that name, when there is one",
+    },
     platform: { type: "string", requiresArg: true, describe: "which image of several; default: this machine's" },
     files: { type: "boolean", describe: "list the files of each layer" },
     raw: { type: "boolean", describe: "the manifest or index, byte for byte" },
     config: { type: "boolean", describe: "the image config, byte for byte" },
+    root: { type: "string", requiresArg: true, describe: "folder of containers; default: LADING_ROOT, else as `run`" },
     ...registryOptions,
   },
   examples: [
     ["inspect oci-archive:app.tar", "config, layers, wasted space"],
     ["inspect --files oci:layout:1.2", "and what is in each layer"],
+    ["inspect web", "a container: how it is, and how isolated"],
   ],
   run: async ({ flags, signal }) => {
+    if (await isContainer(flags, signal)) return;
     await using registries = Registries.from(flags, [flags.required("place")]);
     const located = await locate(flags.required("place"), registries, { signal });
     const platform = flags.text("platform");
@@ -58,6 +68,21 @@ export const command: Command = {
     process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
   },
 };
+
+/** Shows the container, when one is meant; the runner is loaded only for what could be its name. */
+async function isContainer(flags: Flags, signal: AbortSignal): Promise<boolean> {
+  const name = flags.required("place");
+  const type = flags.text("type");
+  if (type === "image" || (type === undefined && !/^[a-zA-Z0-9][\w.-]*$/.test(name))) return false;
+  const [{ Engines }, { inspectContainer }] = await Promise.all([
+    import("../containers/engines.ts"),
+    import("../containers/inspect-container.ts"),
+  ]);
+  await using engines = Engines.from(flags);
+  if (type === undefined && !engines.has(name)) return false;
+  await inspectContainer(name, flags, engines, signal);
+  return true;
+}
 
 async function raw(located: Located, descriptor: Located["descriptor"], signal: AbortSignal): Promise<void> {
   process.stdout.write(await readBlob(located.source.blob(descriptor), { signal }));

@@ -1,5 +1,6 @@
 import type { Credential, FoundCredential } from "@lading/registry-client";
 import type { Flags } from "../flags.ts";
+import { needsNetwork } from "../offline.ts";
 import type { Command } from "../program.ts";
 import { clientSettings, hostConfigOf, keychainSettings, registryOptions, warn } from "../registry-flags.ts";
 import { ask, readSecret } from "../secret.ts";
@@ -52,6 +53,7 @@ export const command: Command = {
       return;
     }
 
+    needsNetwork(`log in to ${shown}`);
     const { credential, again } = await credentialOf(flags, known, signal);
     await checkCredential(key, credential, { ...clientSettings(flags, hosts), signal });
     if (again !== undefined) return report(flags, shown, credential, again, "Existing credentials are valid");

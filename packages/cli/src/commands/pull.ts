@@ -5,6 +5,7 @@ import { moveImage } from "../move-image.ts";
 import type { Command } from "../program.ts";
 import { Registries } from "../registries.ts";
 import { registryOptions } from "../registry-flags.ts";
+import { admissionFrom, policyOption } from "../trust/policy-flags.ts";
 
 export const command: Command = {
   positionals: {
@@ -20,6 +21,7 @@ export const command: Command = {
     },
     "all-platforms": { type: "boolean", alias: "a", describe: "all of them, digest unchanged" },
     referrers: { type: "boolean", describe: "bring signatures, SBOMs and attestations along" },
+    ...policyOption,
     ...registryOptions,
   },
   examples: [
@@ -33,6 +35,7 @@ export const command: Command = {
     const named = to === undefined ? undefined : await parseDestination(to);
     if (named !== undefined) await checkDestination(named);
     await using registries = Registries.from(flags, [from, ...(to === undefined ? [] : [to])]);
+    registries.admission = admissionFrom(flags);
     const located = await locate(from, registries, { signal });
     const destination = named ?? defaultDestination(located.names, from);
     const choice = platformChoice(flags.list("platform"), flags.on("all-platforms"), "host");

@@ -1,127 +1,158 @@
-import { resolve } from "node:path";
-import { type BindMount, type ProfileName, runContainer, type RunSpec } from "@lading/runner";
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type Container,
+  createContainer,
+  type CreatedContainer,
+  type Engine,
+  FactsStore,
+  type NamedImage,
+  type Process,
+  type RunSpec,
+} from "@lading/runner";
+import { effectiveIsolation } from "../containers/effective-isolation.ts";
+import type { Options } from "yargs";
+import { engineOptions, Engines } from "../containers/engines.ts";
 import type { Flags } from "../flags.ts";
-import { locate } from "../locate.ts";
-import { openPlatform } from "../open-platform.ts";
-import type { Command } from "../program.ts";
+import { waitInForeground } from "../containers/foreground.ts";
+import { imageToRun, isFolder, type PullPolicy } from "../containers/image-to-run.ts";
+import type { Command, Invocation } from "../program.ts";
+import { createProgress } from "../progress/progress.ts";
+import { printable } from "../progress/terminal.ts";
 import { Registries } from "../registries.ts";
+import { admissionFrom, policyOption } from "../trust/policy-flags.ts";
 import { registryOptions } from "../registry-flags.ts";
+import { publishExposed } from "../run-flags/ports.ts";
+import { runOptions } from "../run-flags/run-options.ts";
+import { runSpecFromFlags } from "../run-flags/run-spec.ts";
+import { checkTerminal, stdioFor } from "../containers/terminal-stdio.ts";
 import { UsageError } from "../usage.ts";
 
-const text = { type: "string", requiresArg: true } as const;
-const list = { ...text, array: true } as const;
+const group = "Where:";
+const pullPolicies: readonly PullPolicy[] = ["missing", "always", "never"];
+
+function grouped(options: Readonly<Record<string, Options>>): Readonly<Record<string, Options>> {
+  return Object.fromEntries(Object.entries(options).map(([name, option]) => [name, Object.assign({ group }, option)]));
+}
 
 export const command: Command = {
-  positionals: { image: { type: "string", describe: "where the image is" } },
+  positionals: {
+    image: { type: "string", describe: "a reference, a place, or a folder to build: oci-archive:FILE, ." },
+  },
   options: {
-    interactive: { type: "boolean", alias: "i", describe: "give it standard input" },
-    tty: { type: "boolean", alias: "t", describe: "give it a terminal" },
-    rm: { type: "boolean", describe: "leave nothing behind; always so, and here for habit" },
-    env: { ...list, alias: "e", describe: "NAME=value, or NAME for the value that it has here" },
-    volume: { ...list, alias: "v", describe: "HOST:CONTAINER[:ro], a file or folder of this machine" },
-    workdir: { ...text, alias: "w", describe: "where it starts" },
-    user: { ...text, alias: "u", describe: "USER[:GROUP], names or numbers of the image" },
-    entrypoint: { ...text, describe: "what to start in place of the image's entrypoint" },
-    hostname: { ...text, describe: "default: the container's ID" },
-    network: { ...text, choices: ["none", "host"], describe: "default: none" },
-    "read-only": { type: "boolean", describe: "the image's files cannot be changed" },
-    tmpfs: { ...list, describe: "a file system in memory at this path" },
-    "cap-add": { ...list, describe: "a capability more, or ALL" },
-    "cap-drop": { ...list, describe: "a capability less, or ALL" },
-    memory: { ...text, alias: "m", describe: "at most so many bytes: 512m, 2g" },
-    cpus: { ...text, describe: "at most so many processors: 1.5" },
-    "pids-limit": { ...text, describe: "at most so many processes; default: 2048" },
-    profile: { ...text, choices: ["strict", "default", "unconfined"], describe: "what the process may do" },
-    platform: { ...text, describe: "which image of several; default: this machine's" },
-    root: { ...text, describe: "where unpacked images and running containers are kept; default: /var/lib/lading" },
+    ...runOptions,
+    pull: {
+      type: "string",
+      requiresArg: true,
+      choices: pullPolicies,
+      group,
+      describe: "whether to ask the registry; default: missing",
+    },
+    platform: { type: "string", requiresArg: true, group, describe: "which image of several; default: this machine's" },
+    ...grouped(engineOptions),
+    ...policyOption,
     ...registryOptions,
   },
   examples: [
-    ["run oci-archive:app.tar", "what the image says"],
-    ["run -it --network host debian:12 bash", "a shell"],
-    ["run --profile strict app:1 ./check --all", "no capability, nothing to write to"],
+    ["run --rm -it debian:12 bash", "a shell, and nothing left of it"],
+    ["run -d --name web -p 8080:80 nginx:1.27", "in the background; lading logs, exec, stop, rm"],
+    ["run --rm .", "build what ./lading.yaml describes, and run it"],
+    ["run --rm --profile strict app:1 ./check --all", "no capability, no network, nothing to write to"],
   ],
-  run: async ({ flags, rest, signal }) => {
-    const spec = runSpec(flags, rest);
-    const name = flags.required("image");
-    await using registries = Registries.from(flags, [name]);
-    const located = await locate(name, registries, { signal });
-    const image = await openPlatform(located, flags.text("platform"), { signal });
-    const root = flags.text("root");
-    const { code } = await runContainer(image, spec, {
-      signal,
-      interactive: flags.on("interactive"),
-      ...(root === undefined ? {} : { root: resolve(root) }),
-    });
-    return code;
+  run: async (invocation) => {
+    const { flags, rest, signal } = invocation;
+    const spec = await runSpecFromFlags(flags, rest);
+    checkFlags(flags);
+    await using engines = Engines.from(flags);
+    const engine = await engines.chosen({ signal, bridge: wantsBridge(spec, flags) });
+    const { image, name } = await found(invocation, engines, engine);
+    const ports = flags.on("publish-all")
+      ? [
+          ...(spec.ports ?? []),
+          ...publishExposed(Object.keys(image.config.config?.ExposedPorts ?? {}), spec.ports ?? []),
+        ]
+      : spec.ports;
+    const created = await createContainer(
+      engine,
+      image,
+      { ...spec, ports },
+      { imageName: name, facts: new FactsStore(join(engines.root, "facts")), signal },
+    );
+    return await start(invocation, created, spec);
   },
 };
 
-function runSpec(flags: Flags, rest: readonly string[]): RunSpec {
-  const entrypoint = flags.text("entrypoint");
-  const terminal = flags.on("tty");
-  if (terminal && !(flags.on("interactive") && process.stdin.isTTY && process.stdout.isTTY))
-    throw new UsageError("Cannot give it a terminal: that takes one here, and --interactive", {
-      hint: "Leave --tty out where input or output is a file or a pipe",
+/** What can be said before any engine is asked. Throws UsageError. */
+function checkFlags(flags: Flags): void {
+  checkTerminal(flags);
+  if (flags.on("json") && !flags.on("detach"))
+    throw new UsageError("Cannot use --json without --detach: what is on stdout is the program's");
+  const file = flags.text("cidfile");
+  if (file !== undefined && existsSync(file))
+    throw new UsageError(`Cannot use --cidfile "${file}": it is there already`, {
+      hint: "A container may still run by that ID; remove the file, or name another",
     });
-  return {
-    command: rest.length === 0 ? undefined : rest,
-    entrypoint: entrypoint === undefined ? undefined : entrypoint === "" ? [] : [entrypoint],
-    env: flags.list("env").flatMap(environmentEntry),
-    mounts: flags.list("volume").map(bindMount),
-    workdir: flags.text("workdir"),
-    user: flags.text("user"),
-    hostname: flags.text("hostname"),
-    network: oneOf(flags.text("network"), ["none", "host"]),
-    readonlyRoot: flags.switched("read-only"),
-    tmpfs: flags.list("tmpfs"),
-    capAdd: flags.list("cap-add"),
-    capDrop: flags.list("cap-drop"),
-    memory: bytes(flags.text("memory")),
-    cpus: number("cpus", flags.text("cpus")),
-    pidsLimit: number("pids-limit", flags.text("pids-limit")),
-    profile: oneOf<ProfileName>(flags.text("profile"), ["strict", "default", "unconfined"]),
-    terminal,
-  };
 }
 
-/** As docker: a name alone takes the value of this environment, and is nothing where that has none. */
-function environmentEntry(entry: string): readonly string[] {
-  if (entry.includes("=")) return [entry];
-  const value = process.env[entry];
-  return value === undefined ? [] : [`${entry}=${value}`];
+function wantsBridge({ network, ports = [] }: RunSpec, flags: Flags): boolean {
+  return network === "bridge" || ports.length > 0 || flags.on("publish-all");
 }
 
-function bindMount(text: string): BindMount {
-  const [source = "", destination = "", mode = "rw", ...more] = text.split(":");
-  if (more.length > 0 || !destination.startsWith("/") || !["ro", "rw"].includes(mode) || source === "")
-    throw new UsageError(`Cannot use --volume ${text}: expected HOST:CONTAINER[:ro], the second an absolute path`);
-  if (!/^[./~]/.test(source))
-    throw new UsageError(`Cannot use --volume ${text}: this version has no named volumes`, {
-      hint: `For a folder here, write ./${source}`,
+/** The image, with progress in front of what the program writes. */
+async function found({ flags, signal }: Invocation, engines: Engines, engine: Engine): Promise<NamedImage> {
+  const text = flags.required("image");
+  const progress = createProgress(flags.text("progress"), { quiet: flags.on("quiet") });
+  await using registries = Registries.from(flags, isFolder(text) ? [] : [text]);
+  registries.onEvent = (event) => progress.event(event);
+  registries.admission = admissionFrom(flags);
+  try {
+    return await imageToRun(text, {
+      pull: pullPolicies.find((each) => each === flags.text("pull")),
+      platform: flags.text("platform"),
+      engine,
+      registries,
+      progress,
+      root: engines.root,
+      signal,
     });
-  return { source: resolve(source), destination, readonly: mode === "ro" };
+  } finally {
+    progress.end();
+  }
 }
 
-const units: Readonly<Record<string, number>> = { "": 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
-
-function bytes(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const [, amount = "", unit = ""] = /^([0-9]+(?:\.[0-9]+)?)([bkmg]?)(?:i?b)?$/i.exec(text) ?? [];
-  const factor = units[unit.toLowerCase()];
-  if (amount === "" || factor === undefined)
-    throw new UsageError(`Cannot use --memory ${text}: expected bytes, as in 512m or 2g`);
-  return Math.floor(Number(amount) * factor);
+async function start(
+  { flags, signal, interruption }: Invocation,
+  { container, notes }: CreatedContainer,
+  spec: RunSpec,
+): Promise<number> {
+  if (!flags.on("quiet")) for (const note of notes) process.stderr.write(`note: ${printable(note)}\n`);
+  const detached = flags.on("detach");
+  const stdio = detached ? undefined : stdioFor(flags);
+  let program: Process;
+  try {
+    const file = flags.text("cidfile");
+    if (file !== undefined) await writeFile(file, container.id, { flag: "wx" });
+    program = await container.start({ stdio: stdio?.kind ?? "none", detached, signal });
+  } catch (error) {
+    // Nothing of it ever ran: there is nothing to keep, and its name is free again.
+    await container.remove({ force: true }).catch(() => undefined);
+    throw error;
+  }
+  if (stdio !== undefined) {
+    const restarts = (spec.restart?.name ?? "no") !== "no";
+    const [{ code }] = await Promise.all([
+      waitInForeground(container, program, interruption, { restarts }),
+      stdio.connect(program),
+    ]);
+    return code;
+  }
+  if (flags.on("json")) process.stdout.write(`${JSON.stringify(await document(container, notes), undefined, 2)}\n`);
+  else process.stdout.write(`${container.id}\n`);
+  return 0;
 }
 
-function number(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value))
-    throw new UsageError(`Cannot use --${flag} ${text}: expected a number above 0`);
-  return value;
-}
-
-function oneOf<T extends string>(text: string | undefined, values: readonly T[]): T | undefined {
-  return values.find((value) => value === text);
+/** What became of it, with its isolation as the kernel has it. */
+async function document(container: Container, notes: readonly string[]): Promise<object> {
+  return { ...(await container.info()), notes, isolation: await effectiveIsolation(container) };
 }

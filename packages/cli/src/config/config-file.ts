@@ -1,5 +1,5 @@
-import { readdir, readFile, stat } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { open, readFile, stat } from "node:fs/promises";
+import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { BuildSpec } from "@lading/builder";
 import { ConfigError } from "./config-error.ts";
@@ -17,58 +17,31 @@ export const configNames: readonly string[] = [
   "lading.config.mjs",
 ];
 
-// Formats that people may expect to work, because other tools read them.
-const foreign = ["Dockerfile", "Containerfile", "jib.yaml", "jib.yml"];
-
-/** What a folder has by way of a build description. */
-export interface FoundConfig {
-  /** The first of `configNames` in the folder. */
-  readonly path: string | undefined;
-  /** A file that describes a build for another tool. */
-  readonly foreign: string | undefined;
-}
-
-/** Looks for a build description directly in `context`. */
-export async function findConfig(context: string): Promise<FoundConfig> {
-  let names: Set<string>;
-  try {
-    names = new Set(await readdir(context));
-  } catch (error) {
-    throw new UsageError(`Cannot read context folder "${context}"`, { cause: error });
-  }
-  const found = configNames.find((name) => names.has(name));
-  return {
-    path: found === undefined ? undefined : join(context, found),
-    foreign: foreign.find((name) => names.has(name)),
-  };
-}
-
 /**
  * Reads a build description: a module whose default export is one (or a function that returns
  * one), else YAML. `shown` is how messages call the file. Throws ConfigError, or UsageError when the
- * file cannot be read or is another tool's.
+ * file cannot be read.
  */
 export async function loadConfig(path: string, shown: string = path): Promise<BuildSpec> {
-  await refuseSpecial(path, shown);
+  await refuseLarge(path, shown);
   const kind = extname(path);
   if (/^\.[cm]?[jt]s$/.test(kind)) return await loadModule(path, shown);
-  if (/^(?:dockerfile|containerfile)|\.(?:dockerfile|containerfile)$|^jib\.ya?ml$/i.test(basename(path)))
-    throw new UsageError(`Cannot read "${shown}": this version reads YAML and modules as build descriptions only`, {
-      hint: "Run `lading init` to start a lading.yaml, or name files with --add SRC:DEST",
-    });
-
   return await parseYamlConfig(await readText(path, shown), shown);
 }
 
-/** The text of a file that a person wrote. Throws ConfigError, or UsageError when it cannot be read. */
+/** What stands for the name of a file that is given on standard input. */
+export const standardInput = "-";
+
+/** The text of a file that a person wrote; of `standardInput` too. Throws ConfigError, or UsageError when it cannot be read. */
 export async function readConfigText(path: string, shown: string = path): Promise<string> {
-  await refuseSpecial(path, shown);
+  if (path !== standardInput) await refuseLarge(path, shown);
   return await readText(path, shown);
 }
 
 async function readText(path: string, shown: string): Promise<string> {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
+    const bytes = path === standardInput ? await readInput() : await readFile(path);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
     if (error instanceof TypeError)
       throw new ConfigError([{ message: `Cannot read "${shown}": it is not UTF-8 text` }]);
@@ -76,34 +49,54 @@ async function readText(path: string, shown: string): Promise<string> {
   }
 }
 
-/** Why a folder gives nothing to build. */
-export function nothingToBuild(context: string, found: FoundConfig): UsageError {
-  if (found.foreign !== undefined)
-    return new UsageError(
-      `Cannot build from ${found.foreign}: this version reads lading.yaml and lading.config.ts only`,
-      {
-        hint: "Run `lading init` to start a lading.yaml, or name files with --add SRC:DEST",
-      },
-    );
-  return new UsageError(`Cannot find a build description in "${context}": expected one of ${configNames.join(", ")}`, {
-    hint: "Run `lading init` to start one, or name files with --add SRC:DEST",
-  });
+/** How a file begins; "" for what cannot be read. */
+export async function readBeginning(path: string): Promise<string> {
+  if ((await stat(path).catch(() => undefined))?.isFile() !== true) return "";
+  const file = await open(path).catch(() => undefined);
+  if (file === undefined) return "";
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 const maxSize = 4 * 1024 * 1024;
 
-// Opening a FIFO that nobody writes to blocks for ever, out of reach of Ctrl-C. What the shell hands
-// over as an open descriptor, as in `-f <(command)`, is fine.
-async function refuseSpecial(path: string, shown: string): Promise<void> {
-  if (/^\/(?:dev|proc\/self)\/fd\/\d+$|^\/dev\/stdin$/.test(path)) return;
+async function readInput(): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size > maxSize) throw new Error(`More than ${maxSize} bytes are too many for a description`);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Whether the shell hands a file over as an open descriptor, as in `-f <(command)`. */
+export function isDescriptor(path: string): boolean {
+  return /^\/(?:dev|proc\/self)\/fd\/\d+$|^\/dev\/stdin$/.test(path);
+}
+
+/** Throws UsageError for what is no file: opening a FIFO that nobody writes to blocks for ever, out of reach of Ctrl-C. */
+export async function refuseSpecial(path: string, shown: string): Promise<void> {
+  if (isDescriptor(path)) return;
   const found = await stat(path).catch((error: unknown) => {
     throw new UsageError(`Cannot read "${shown}"`, { cause: error });
   });
   if (!found.isFile()) throw new UsageError(`Cannot read "${shown}": it is not a regular file`);
-  if (found.size > maxSize)
-    throw new UsageError(
-      `Cannot read "${shown}": ${found.size} bytes are more than ${maxSize}, too many for a description`,
-    );
+}
+
+/** Throws UsageError for what is no file that a person wrote. */
+async function refuseLarge(path: string, shown: string): Promise<void> {
+  if (isDescriptor(path)) return;
+  await refuseSpecial(path, shown);
+  const { size } = await stat(path);
+  if (size > maxSize)
+    throw new UsageError(`Cannot read "${shown}": ${size} bytes are more than ${maxSize}, too many for a description`);
 }
 
 async function loadModule(path: string, shown: string): Promise<BuildSpec> {

@@ -1,6 +1,6 @@
-import { type BuildSpec, buildSpecSchema } from "@lading/builder";
+import { type BuildSpec, buildSpecSchema, type SourceLocation } from "@lading/builder";
 import * as z from "zod";
-import { ConfigError, type ConfigIssue, type SourceLocation } from "./config-error.ts";
+import { ConfigError, type ConfigIssue } from "./config-error.ts";
 import { nearest } from "../usage.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -116,7 +116,7 @@ function bestBranch(branches: Issue[][], value: unknown): Issue[] | undefined {
   return possible.toSorted((a, b) => cost(a) + tell(a) - cost(b) - tell(b))[0];
 }
 
-const telling = new Set(["src", "content", "symlink", "directory"]);
+const telling = new Set(["src", "content", "symlink", "directory", "files", "archive"]);
 
 function isKindIssue(issue: Issue): boolean {
   return issue.code === "invalid_type" || issue.code === "invalid_value";

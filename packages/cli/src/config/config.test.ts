@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { findConfig, loadConfig, nothingToBuild } from "./config-file.ts";
+import { loadConfig } from "./config-file.ts";
 import { explain } from "../explain.ts";
 import { styleFor } from "../progress/terminal.ts";
 import { parseYamlConfig } from "./yaml-config.ts";
@@ -154,14 +154,4 @@ test("lading.config.ts is run and checked as the YAML is", async () => {
   const empty = join(folder, "empty.config.mjs");
   await writeFile(empty, "export const config = {};\n");
   await expect(loadConfig(empty, "empty.config.mjs")).rejects.toThrow("it has no default export");
-});
-
-test("a description is looked for in one order, and a Dockerfile is not one", async () => {
-  const found = await findConfig(folder);
-  expect(found.path).toBe(join(folder, "lading.config.ts"));
-  await writeFile(join(folder, "lading.yaml"), "from: scratch\n");
-  expect((await findConfig(folder)).path).toBe(join(folder, "lading.yaml"));
-  expect(nothingToBuild(".", { path: undefined, foreign: "Dockerfile" }).message).toBe(
-    "Cannot build from Dockerfile: this version reads lading.yaml and lading.config.ts only",
-  );
 });

@@ -20,7 +20,7 @@ export const specOptions: Readonly<Record<string, Options>> = {
   from: text("base image: a place, or scratch"),
   platform: list("os/arch[/variant], comma-separated or repeated"),
   add: list("SRC:DEST, a file or the contents of a folder"),
-  unpack: list("ARCHIVE:DEST, the contents of a tar (gzip, bzip2, xz, zstd)"),
+  unpack: list("ARCHIVE:DEST, the contents of a tar (gzip, bzip2, xz, zstd) or zip"),
   "ignore-file": text("ignore file below the context"),
   "allow-secret": list("pattern of files that look secret and are meant"),
   compression: text("gzip|zstd|none[:LEVEL]"),

@@ -1,4 +1,4 @@
-import type { BuildSpec } from "@lading/builder";
+import type { BuildSpec, SourceLocation } from "@lading/builder";
 import {
   type Alias,
   type Document,
@@ -7,13 +7,13 @@ import {
   isPair,
   isScalar,
   isSeq,
-  LineCounter,
   type Node,
   parseDocument,
   visit,
 } from "yaml";
-import { ConfigError, type ConfigIssue, type SourceLocation } from "./config-error.ts";
+import { ConfigError, type ConfigIssue } from "./config-error.ts";
 import { type Locate, parseConfigValue } from "./config-issues.ts";
+import { locateText } from "./locate-text.ts";
 
 /** Parses lading.yaml. Every issue says where it is. Throws ConfigError. */
 export async function parseYamlConfig(text: string, file: string): Promise<BuildSpec> {
@@ -26,9 +26,8 @@ export async function parseYaml<T>(
   file: string,
   check: (value: unknown, options: { readonly locate: Locate }) => Promise<T>,
 ): Promise<T> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
-  const where = (start: number, end: number): SourceLocation => locate(text, lines, file, start, end);
+  const document = parseDocument(text, { prettyErrors: false, merge: true });
+  const where = (start: number, end: number): SourceLocation => locateText(text, file, start, end);
 
   if (document.errors.length > 0)
     throw new ConfigError(
@@ -126,19 +125,4 @@ function nodeRange(node: unknown): [number, number] | undefined {
 
 function isNode(node: unknown): node is Node {
   return isScalar(node) || isMap(node) || isSeq(node) || isAlias(node);
-}
-
-function locate(text: string, lines: LineCounter, file: string, start: number, end: number): SourceLocation {
-  // An error at the very end stands on the last line that has text.
-  const at = Math.min(start, text.trimEnd().length);
-  const { line, col } = lines.linePos(at);
-  const all = text.split(/\r?\n/);
-  const own = all[line - 1] ?? "";
-  const before = all[line - 2];
-  const context = [
-    ...(before === undefined || before.trim() === "" ? [] : [{ number: line - 1, text: before.replaceAll("\t", " ") }]),
-    { number: line, text: own.replaceAll("\t", " ") },
-  ];
-  const length = Math.max(1, Math.min(end - start, own.trimEnd().length - (col - 1)));
-  return { file, line, column: col, length, context };
 }

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { type Digest, digestHex } from "@lading/oci";
 import type { BlobOutcome } from "./blob-events.ts";
 import type { Progress, ProgressEvent, ProgressStream } from "./progress.ts";
@@ -12,6 +13,7 @@ export class PlainProgress implements Progress {
   readonly #style: Style;
   readonly #several: boolean;
   readonly #retries = new RetryLines();
+  readonly #steps = new Map<string, { readonly stage: string; readonly text: string }>();
   readonly #layers = new Map<
     string,
     { readonly name: string; readonly size: number; readonly entries: number; told: number }
@@ -28,6 +30,20 @@ export class PlainProgress implements Progress {
       case "base":
         this.#line(`base ${printable(event.place)} for ${event.platform}: ${event.digest}`);
         break;
+      case "step-start": {
+        const step = { stage: stageLabel(event, this.#several), text: printable(event.text) };
+        this.#steps.set(event.id, step);
+        this.#line(step.stage + step.text);
+        break;
+      }
+      case "step-output":
+        this.#line((this.#steps.get(event.id)?.stage ?? "") + outputLine(event.line));
+        break;
+      case "step-done": {
+        const { stage = "", text = "" } = this.#steps.get(event.id) ?? {};
+        this.#line(`${stage}${text}: ${formatTime(event.ms)}`);
+        break;
+      }
       case "layer-start":
         this.#layers.set(event.id, {
           ...event,
@@ -73,8 +89,13 @@ export class PlainProgress implements Progress {
       case "blob-done":
         if (event.kind === "layer") this.#line(`${blobName(event)}: ${blobOutcome(event)}`);
         break;
+      case "verify-start":
+      case "verify-progress":
       case "write-start":
       case "write-progress":
+        break;
+      case "verify-done":
+        this.#line(`verified ${printable(event.place)}: ${formatSize(event.size)} in ${formatTime(event.ms)}`);
         break;
       case "write-done":
         this.#line(
@@ -131,6 +152,20 @@ export function isOnlyNamed(blobs: Readonly<Record<BlobOutcome, number>> | undef
 function rate(size: number, ms: number): string {
   // Of what is small it tells how long a question takes, and no speed.
   return ms < 1 || size < worthALine ? "" : `, ${formatSize((size / ms) * 1000)}/s`;
+}
+
+/** `[build] `, `[build linux/arm64] `: what tells lines of programs apart that run at the same time. */
+export function stageLabel(
+  { stage, platform }: Extract<ProgressEvent, { readonly type: "step-start" }>,
+  several: boolean,
+): string {
+  const parts = [...(stage === undefined ? [] : [stage]), ...(several ? [platform] : [])];
+  return parts.length === 0 ? "" : `[${printable(parts.join(" "))}] `;
+}
+
+/** A line that a program wrote, as text: neither colours nor anything else that moves a terminal. */
+export function outputLine(line: string): string {
+  return printable(stripVTControlCharacters(line).replaceAll("\t", "    "));
 }
 
 /** A layer's name, with the platform it is for when there are others. */

@@ -1,4 +1,4 @@
-import { blobName, blobOutcome, label, reuseText } from "./progress-plain.ts";
+import { blobName, blobOutcome, label, outputLine, reuseText, stageLabel } from "./progress-plain.ts";
 import type { Progress, ProgressEvent, ProgressStream } from "./progress.ts";
 import { formatSize, formatTime } from "./quantity.ts";
 import { RetryLines } from "./retry-lines.ts";
@@ -32,6 +32,7 @@ export class TerminalProgress implements Progress {
   readonly #several: boolean;
   readonly #retries = new RetryLines();
   readonly #rows = new Map<string, Row>();
+  readonly #stages = new Map<string, string>();
   readonly #timer: NodeJS.Timeout;
   #drawn = 0;
   #frame = 0;
@@ -45,6 +46,18 @@ export class TerminalProgress implements Progress {
 
   event(event: ProgressEvent): void {
     switch (event.type) {
+      case "step-start": {
+        const stage = stageLabel(event, this.#several);
+        this.#stages.set(event.id, stage);
+        this.#start(event.id, stage + event.text);
+        break;
+      }
+      case "step-output":
+        this.#above((this.#stages.get(event.id) ?? "") + outputLine(event.line));
+        break;
+      case "step-done":
+        this.#finish(event.id, formatTime(event.ms));
+        break;
       case "layer-start":
         this.#start(event.id, label(event.name, event.platforms, this.#several), event.size);
         break;
@@ -54,9 +67,16 @@ export class TerminalProgress implements Progress {
       case "layer-done":
         this.#finish(event.id, `${formatSize(event.size)}  ${reuseText(event.reuse)}  ${formatTime(event.ms)}`);
         break;
+      case "verify-start":
+        this.#start(event.place, `verifying ${event.place}`);
+        break;
+      case "verify-done":
+        this.#finish(event.place, `${formatSize(event.size)}  ${formatTime(event.ms)}`);
+        break;
       case "write-start":
         this.#start(event.place, `writing ${event.place}`);
         break;
+      case "verify-progress":
       case "write-progress":
         this.#advance(event.place, event.done);
         break;
@@ -107,6 +127,7 @@ export class TerminalProgress implements Progress {
   draw(): void {
     this.#frame = (this.#frame + 1) % frames.length;
     const lines = this.#lines();
+    if (lines.length === 0 && this.#drawn === 0) return;
     // One write: the terminal never shows a half-drawn screen, and the cursor stays out of sight.
     this.#stream.write(`\x1b[?25l${this.#erasure()}${lines.map((line) => `${line}\n`).join("")}\x1b[?25h`);
     this.#drawn = lines.length;

@@ -126,6 +126,29 @@ oci-archive:b.tar is up to date
 `);
 });
 
+test("what programs write stands behind their stage, and moves no terminal", () => {
+  const events = [
+    { type: "step-start", id: "1", text: "RUN make", stage: "build", platform: "linux/amd64" },
+    { type: "step-output", id: "1", line: "\x1b[31mred\x1b[0m\x07" },
+    { type: "step-done", id: "1", ms: 12 },
+  ] as const;
+  const log = new Screen(false);
+  const plain = createProgress("plain", { stream: log, env: {} });
+  events.forEach((event) => plain.event(event));
+  expect(log.writes.join("")).toBe("[build] RUN make\n[build] red\\x07\n[build] RUN make: 12 ms\n");
+
+  const screen = new Screen();
+  const terminal = new TerminalProgress(screen, styleFor(screen, { NO_COLOR: "1" }), true);
+  events.forEach((event) => terminal.event(event));
+  terminal.draw();
+  expect(screen.lines()).toEqual([
+    "[build linux/amd64] red\\x07",
+    expect.stringMatching(/^✔ \[build linux\/amd64\] RUN make +12 ms$/),
+    "",
+  ]);
+  terminal.end();
+});
+
 test("a log that is watched sees that a long layer is still being packed", () => {
   const screen = new Screen(false);
   const progress = createProgress("plain", { stream: screen, env: {} });

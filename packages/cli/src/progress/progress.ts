@@ -23,6 +23,10 @@ export type ProgressEvent =
       /** Whether the registry asked for the wait. */
       readonly asked: boolean;
     }
+  /** Content of a place is read and held against its digests. */
+  | { readonly type: "verify-start"; readonly place: string }
+  | { readonly type: "verify-progress"; readonly place: string; readonly done: number }
+  | { readonly type: "verify-done"; readonly place: string; readonly size: number; readonly ms: number }
   | { readonly type: "write-start"; readonly place: string }
   | { readonly type: "write-progress"; readonly place: string; readonly done: number }
   | {

@@ -2,7 +2,7 @@ import type { BuildResult, BuiltLayer } from "@lading/builder";
 import { formatPlatform, parseReference, familiarReference } from "@lading/oci";
 import type { Written } from "../write-image.ts";
 import { reuseText } from "./progress-plain.ts";
-import { formatSize, formatTime } from "./quantity.ts";
+import { formatCount, formatSize, formatTime } from "./quantity.ts";
 import { printable, type Style, table } from "./terminal.ts";
 
 /** What a person wants to know after a build: names, platforms, layers, outputs, time; `brief` where the rest was told. */
@@ -13,13 +13,15 @@ export function summary(
   total: number,
   style: Style,
   brief: boolean,
+  attestations = 0,
 ): string {
   const title =
     names.length === 0
       ? "an image without a name"
       : names.map((name) => familiarReference(parseReference(name))).join(", ");
   const platforms = result.images.map((image) => formatPlatform(image.platform)).join(", ");
-  if (brief) return `built ${title} for ${platforms} in ${formatTime(total)}\n`;
+  const attached = attestations === 0 ? "" : `, with ${formatCount(attestations, "attestation")}`;
+  if (brief) return `built ${title} for ${platforms} in ${formatTime(total)}${attached}\n`;
   // Layers that every platform shares are one row; others say whose they are.
   const layers = new Map<string, { readonly layer: BuiltLayer; readonly platforms: string[] }>();
   for (const image of result.images)
@@ -45,7 +47,7 @@ export function summary(
       : `${printable(output.place)} ${style.dim(`(${formatSize(output.size)})`)}`,
   );
   return `${[
-    `${style.bold(title)} ${style.dim(`for ${platforms} in ${formatTime(total)}`)}`,
+    `${style.bold(title)} ${style.dim(`for ${platforms} in ${formatTime(total)}${attached}`)}`,
     ...table(rows, [1]),
     ...written.map((line) => `${style.green("✔")} ${line}`),
   ].join("\n")}\n`;

@@ -1,5 +1,6 @@
 import type { BuildResult, BuiltImage } from "@lading/builder";
 import { formatPlatform, hostPlatform, samePlatform } from "@lading/oci";
+import type { Attestation } from "../attest/attest-build.ts";
 import type { Written } from "../write-image.ts";
 import { tagOf } from "../config/image-names.ts";
 
@@ -32,6 +33,8 @@ export interface Metadata {
       readonly ms: number;
     }[];
   }[];
+  /** What was said of the images, and attached to them. */
+  readonly attestations?: readonly Attestation[];
   readonly outputs: readonly Written[];
   readonly warnings: readonly string[];
   readonly timings: Readonly<Record<"base" | "list" | "pack" | "write" | "total", number>>;
@@ -43,6 +46,7 @@ export function metadataOf(
   names: readonly string[],
   outputs: readonly Written[],
   total: number,
+  attestations: readonly Attestation[] = [],
 ): Metadata {
   const [name] = names;
   const { base, list, pack } = result.timings;
@@ -69,6 +73,7 @@ export function metadataOf(
         ms: Math.round(ms),
       })),
     })),
+    ...(attestations.length === 0 ? {} : { attestations }),
     outputs: outputs.map((output) => ({ ...output, ms: Math.round(output.ms) })),
     warnings: result.warnings,
     timings: {

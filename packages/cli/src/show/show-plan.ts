@@ -37,6 +37,10 @@ export async function showPlan(
     lines.push(`${style.bold(formatPlatform(platform))} ${style.dim(from)}`);
     for (const layer of layers) {
       const size = layer.entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.size : 0), 0);
+      if (layer.unknown === true) {
+        lines.push(`  ${printable(layer.name)}  ${style.dim("known when it has run")}`);
+        continue;
+      }
       const again = shown.has(layer) ? style.dim("  as above") : "";
       lines.push(
         `  ${printable(layer.name)}  ${style.dim(`${formatCount(layer.entries.length, "entry", "entries")}, ${formatSize(size)}`)}${again}`,

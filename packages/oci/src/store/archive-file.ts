@@ -82,17 +82,34 @@ async function writeTar(
     first ??= { error };
     tar.destroy(error instanceof Error ? error : new Error(String(error)));
   };
-  const written = write(chunksOf(tar), (chunk) => {
+  // Who writes closes the tar first, and tells why when the file is closed as well; `fill` fails of that in between.
+  let left = false;
+  const chunks = chunksOf(tar, () => (left = true));
+  const written = write(chunks, (chunk) => {
     owners.get(chunk)?.(chunk);
     owners.delete(chunk);
   });
-  await Promise.all([written.catch(failed), fill(tar, members, owners, options).catch(failed)]);
+  const filled = fill(tar, members, owners, options).catch(async (error: unknown) => {
+    if (left) await written;
+    throw error;
+  });
+  await Promise.all([written.catch(failed), filled.catch(failed)]);
   if (first !== undefined) throw first.error;
   return written;
 }
 
-async function* chunksOf(tar: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of tar) if (chunk instanceof Uint8Array) yield chunk;
+/** Calls `onLeft` when whoever reads wants no more of it. */
+async function* chunksOf(tar: AsyncIterable<unknown>, onLeft: () => void): AsyncGenerator<Uint8Array> {
+  for await (const chunk of tar) {
+    if (!(chunk instanceof Uint8Array)) continue;
+    let wanted = false;
+    try {
+      yield chunk;
+      wanted = true;
+    } finally {
+      if (!wanted) onLeft();
+    }
+  }
 }
 
 async function fill(
@@ -111,8 +128,10 @@ async function fill(
       folders.add(folder);
       tar.entry({ name: folder, type: "directory", mode: 0o755, ...common });
     }
+    // Before there is an entry, whose errors nobody would listen to yet.
+    const bytes = member.open(options);
     const entry = tar.entry({ name: path, size, type: "file", mode: 0o644, ...common });
-    await pipeline(lent(member.open(options), owners), entry);
+    await pipeline(lent(bytes, owners), entry);
   }
   tar.finalize();
 }

@@ -1,9 +1,8 @@
-import type { FileHandle } from "node:fs/promises";
 import { decodeBytestring } from "../bytestring.ts";
 import type { Options } from "../content.ts";
 import { sniffCompression } from "../layer/decompress.ts";
 import { OciError } from "../errors.ts";
-import { openRegular, readAt, readFileBytes } from "./file-bytes.ts";
+import { JoinedFile } from "./joined-file.ts";
 import { documentLimit } from "../json.ts";
 import { maxPaxSize, parsePaxRecords } from "../tar/pax.ts";
 import { isZeroBlock, parseTarBlock, type TarBlock } from "../tar/tar-block.ts";
@@ -27,29 +26,43 @@ const maxMembers = 100_000;
  */
 export class ArchiveIndex {
   readonly file: string;
+  readonly #tar: JoinedFile;
   readonly #members: ReadonlyMap<string, ArchiveMember>;
 
-  private constructor(file: string, members: ReadonlyMap<string, ArchiveMember>) {
+  private constructor(file: string, tar: JoinedFile, members: ReadonlyMap<string, ArchiveMember>) {
     this.file = file;
+    this.#tar = tar;
     this.#members = members;
   }
 
-  /** Throws OciError NOT_FOUND, INVALID_ARCHIVE, UNSUPPORTED (compressed as a whole) or LIMIT_EXCEEDED. */
-  static async open(file: string, options: Options = {}): Promise<ArchiveIndex> {
-    const handle = await openRegular(file);
-    try {
-      const members = new Map<string, ArchiveMember>();
-      for await (const member of readMembers(handle, file, options)) {
-        if (member.type === "other") continue;
-        if (members.has(member.path)) throw invalid(file, `it holds ${JSON.stringify(member.path)} twice`);
-        members.set(member.path, member);
-        if (members.size > maxMembers)
-          throw new OciError("LIMIT_EXCEEDED", `Cannot read ${file}: more than ${maxMembers} members`);
-      }
-      return new ArchiveIndex(file, members);
-    } finally {
-      await handle.close();
+  /**
+   * `parts`: files that make it when they follow each other. Throws OciError NOT_FOUND,
+   * INVALID_ARCHIVE, UNSUPPORTED (compressed as a whole) or LIMIT_EXCEEDED.
+   */
+  static async open(
+    file: string,
+    { parts = [file], ...options }: Options & { readonly parts?: readonly string[] | undefined } = {},
+  ): Promise<ArchiveIndex> {
+    await using tar = await JoinedFile.open(parts);
+    const members = new Map<string, ArchiveMember>();
+    for await (const member of readMembers(tar, file, options)) {
+      if (member.type === "other") continue;
+      if (members.has(member.path)) throw invalid(file, `it holds ${JSON.stringify(member.path)} twice`);
+      members.set(member.path, member);
+      if (members.size > maxMembers)
+        throw new OciError("LIMIT_EXCEEDED", `Cannot read ${file}: more than ${maxMembers} members`);
     }
+    return new ArchiveIndex(file, tar, members);
+  }
+
+  /** The paths of all members but folders. */
+  paths(): Iterable<string> {
+    return this.#members.keys();
+  }
+
+  /** The paths of all that it holds. */
+  names(): readonly string[] {
+    return [...this.#members.keys()];
   }
 
   has(path: string): boolean {
@@ -74,7 +87,7 @@ export class ArchiveIndex {
 
   bytes(member: ArchiveMember, options: Options & { readonly length?: number } = {}): AsyncGenerator<Uint8Array> {
     const length = Math.min(member.size, options.length ?? Infinity);
-    return readFileBytes(this.file, { signal: options.signal, start: member.start, length });
+    return this.#tar.bytes({ signal: options.signal, start: member.start, length });
   }
 
   /** A document of the archive, whole. Throws OciError LIMIT_EXCEEDED over 4 MiB. */
@@ -109,9 +122,9 @@ interface Extensions {
   size?: number;
 }
 
-async function* readMembers(handle: FileHandle, file: string, options: Options): AsyncGenerator<ArchiveMember> {
-  const { size: end } = await handle.stat();
-  const window = new Window(handle);
+async function* readMembers(tar: JoinedFile, file: string, options: Options): AsyncGenerator<ArchiveMember> {
+  const { size: end } = tar;
+  const window = new Window(tar);
   let extensions: Extensions = {};
   for (let at = 0; at < end;) {
     options.signal?.throwIfAborted();
@@ -203,18 +216,18 @@ function readExtension(typeflag: string, body: Uint8Array, file: string): Extens
 
 /** Headers lie close together where bodies are small: one read serves several. */
 class Window {
-  readonly #handle: FileHandle;
+  readonly #tar: JoinedFile;
   #start = 0;
   #bytes: Uint8Array = new Uint8Array(0);
 
-  constructor(handle: FileHandle) {
-    this.#handle = handle;
+  constructor(tar: JoinedFile) {
+    this.#tar = tar;
   }
 
   async read(position: number, length: number): Promise<Uint8Array> {
     if (position < this.#start || position + length > this.#start + this.#bytes.byteLength) {
       this.#start = position;
-      this.#bytes = await readAt(this.#handle, position, Math.max(length, 4096));
+      this.#bytes = await this.#tar.read(position, Math.max(length, 4096));
     }
     return this.#bytes.subarray(position - this.#start, position - this.#start + length);
   }

@@ -1,10 +1,10 @@
 import { type ArchiveOutput, checkArchiveOutput, type NewMember, writeArchive } from "./archive-file.ts";
 import type { Blob, Options, Sink } from "../content.ts";
 import type { Descriptor } from "../descriptor.ts";
-import { digestAlgorithm, digestHex } from "../digest.ts";
+import { type Digest, digestAlgorithm, digestHex, digestOf } from "../digest.ts";
 import { dockerArchiveEntries } from "./docker-entries.ts";
 import { OciError } from "../errors.ts";
-import { jsonBytes } from "../json.ts";
+import { documentLimit, jsonBytes } from "../json.ts";
 import { LayoutIndex } from "./layout-index.ts";
 import type { Platform } from "../platform.ts";
 import { PushedGraph } from "./pushed-graph.ts";
@@ -13,6 +13,21 @@ import { verified } from "../verify.ts";
 export interface ArchiveSinkOptions {
   /** Which image of an index manifest.json names, for engines that read nothing else; the first when not given or not there. */
   readonly platform?: Platform;
+  /** Annotations of index.json. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Takes images whose blobs were not pushed, because whoever reads the archive has them. There is
+   * no manifest.json then: engines that read it need the whole image.
+   */
+  readonly partial?: boolean;
+}
+
+/** An archive that was written. */
+export interface WrittenArchive {
+  /** Bytes. */
+  readonly size: number;
+  /** Of its index.json, which leads to all else by digests: two archives of one digest hold the same. */
+  readonly digest: Digest;
 }
 
 /**
@@ -23,19 +38,19 @@ export interface ArchiveSinkOptions {
  */
 export class OciArchiveSink implements Sink, AsyncDisposable {
   readonly #output: ArchiveOutput;
-  readonly #platform: Platform | undefined;
+  readonly #options: ArchiveSinkOptions;
   readonly #pushed = new PushedGraph();
   #index = LayoutIndex.empty();
 
-  private constructor(output: ArchiveOutput, platform: Platform | undefined) {
+  private constructor(output: ArchiveOutput, options: ArchiveSinkOptions) {
     this.#output = output;
-    this.#platform = platform;
+    this.#options = options;
   }
 
   /** `output`: a file, replaced when finished, or a stream. Throws OciError NOT_FOUND when its folder is not there. */
   static async create(output: ArchiveOutput, options: ArchiveSinkOptions = {}): Promise<OciArchiveSink> {
     await checkArchiveOutput(output);
-    return new OciArchiveSink(output, options.platform);
+    return new OciArchiveSink(output, options);
   }
 
   async has(descriptor: Descriptor): Promise<boolean> {
@@ -56,19 +71,31 @@ export class OciArchiveSink implements Sink, AsyncDisposable {
     this.#index = this.#index.withEntry(descriptor);
   }
 
+  /** Lists content in index.json with its annotations, names among them, just as they are. */
+  async list(entry: Descriptor): Promise<void> {
+    this.#index = this.#index.withListed(entry);
+  }
+
   /** Writes the archive. Without a tag, what no other document names is listed without a name. */
-  async finish(options: Options = {}): Promise<{ readonly size: number }> {
-    const graph = await this.#pushed.walk(this.#index.entries, options);
-    const index =
+  async finish(options: Options = {}): Promise<WrittenArchive> {
+    const { platform, annotations, partial = false } = this.#options;
+    const graph = await this.#pushed.walk(this.#index.entries, { ...options, partial });
+    const entries =
       this.#index.entries.length > 0 ? this.#index : graph.roots.reduce((at, root) => at.withEntry(root), this.#index);
-    const docker = dockerArchiveEntries(graph, index.entries, blobPath, this.#platform);
+    const index = annotations === undefined ? entries : entries.withAnnotations(annotations);
+    const docker = partial ? [] : dockerArchiveEntries(graph, index.entries, blobPath, platform);
+    const bytes = index.bytes();
+    if (bytes.byteLength > documentLimit)
+      throw new OciError("LIMIT_EXCEEDED", `Cannot write an archive whose index.json has ${bytes.byteLength} bytes`, {
+        hint: "Write its images into several",
+      });
     const members = [
       bytesMember("oci-layout", new TextEncoder().encode('{"imageLayoutVersion":"1.0.0"}')),
-      bytesMember("index.json", index.bytes()),
+      bytesMember("index.json", bytes),
       ...(docker.length === 0 ? [] : [bytesMember("manifest.json", jsonBytes(docker))]),
       ...graph.blobs.map((blob) => blobMember(blobPath(blob.descriptor), blob)),
     ];
-    return { size: await writeArchive(this.#output, members, options) };
+    return { size: await writeArchive(this.#output, members, options), digest: digestOf(bytes) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Descriptor, isIndexType, isManifestType } from "../descriptor.ts";
+import { type Descriptor, isIndexType, isLayerType, isManifestType } from "../descriptor.ts";
 import type { Digest } from "../digest.ts";
 import { type DockerArchiveEntry, type Manifest, parseConfig, parseIndex, parseManifest } from "../documents.ts";
 import { OciError } from "../errors.ts";
@@ -31,8 +31,8 @@ export function dockerArchiveEntries(
     if (image === undefined) continue;
     const entry = entries.get(image.descriptor.digest) ?? { image, tags: [] };
     const name = nameOf(root);
-    // A bare tag is no name for Docker, which would take it for a repository.
-    if (name !== undefined && !isTag(name)) entry.tags.push(name);
+    // A bare tag is no name for Docker, which would take it for a repository; what is named by its digest has none there.
+    if (name !== undefined && !isTag(name) && !name.includes("@")) entry.tags.push(name);
     entries.set(image.descriptor.digest, entry);
   }
   return [...entries.values()].map(({ image: { manifest }, tags }) => ({
@@ -53,6 +53,8 @@ export function imagesOf(graph: WalkedGraph, root: Descriptor, seen: Set<Digest>
       .flatMap((entry) => imagesOf(graph, entry, seen));
   if (!isManifestType(root.mediaType)) return [];
   const manifest = parseManifest(bytes, root.mediaType);
+  // The signatures of cosign have a config that is like an image's.
+  if (!manifest.layers.every(({ mediaType }) => isLayerType(mediaType))) return [];
   const config = readConfig(graph, manifest);
   return config === undefined ? [] : [{ descriptor: root, manifest, config }];
 }

@@ -1,16 +1,31 @@
 import { type Descriptor, isDocumentType, mediaTypes } from "../descriptor.ts";
-import { type Digest, isDigest } from "../digest.ts";
+import { type Digest, isDigest, parseDigest } from "../digest.ts";
 import { detectMediaType, type Index, parseIndex } from "../documents.ts";
 import { OciError } from "../errors.ts";
 import { jsonBytes, sortKeys } from "../json.ts";
 import { isAttestation } from "../platform.ts";
-import { referrerOf } from "../referrer.ts";
+import { type Referrer, referrerOf } from "../referrer.ts";
 import { formatReference, isTag, parseReference, type Reference, withDefaultTag } from "../reference.ts";
 
-/** The annotation engines read an image's name from: containerd, podman and Docker take the full reference here. */
-const imageNameAnnotation = "io.containerd.image.name";
-/** The annotation of image-spec annotations.md: a tag, as skopeo and umoci use it. */
-const refNameAnnotation = "org.opencontainers.image.ref.name";
+/** Where an entry of an index.json has its name. */
+export const nameAnnotations = {
+  /** Engines (containerd, podman, Docker) take the full reference here. */
+  image: "io.containerd.image.name",
+  /** image-spec annotations.md: a tag, as skopeo and umoci use it. */
+  ref: "org.opencontainers.image.ref.name",
+  /** A full reference that engines shall not see: containerd would unpack a signature that it finds a name of. */
+  beside: "dev.lading.image.name",
+} as const;
+const { image: imageNameAnnotation, ref: refNameAnnotation, beside: besideAnnotation } = nameAnnotations;
+
+/** cosign marks in a layout what is what by it: images, and the signatures and attestations that it has tags for elsewhere. */
+const kindAnnotation = "kind";
+const cosignKinds = {
+  images: new Set(["dev.cosignproject.cosign/image", "dev.cosignproject.cosign/imageIndex"]),
+  sig: "dev.cosignproject.cosign/sigs",
+  att: "dev.cosignproject.cosign/atts",
+};
+const cosignTag = /^(sha256|sha512)-([0-9a-f]+)\.(sig|att|sbom)$/;
 
 type ReadBlob = (digest: Digest) => Promise<Uint8Array | undefined>;
 
@@ -32,6 +47,10 @@ export class LayoutIndex {
 
   get entries(): readonly Descriptor[] {
     return this.#document.manifests;
+  }
+
+  get annotations(): Readonly<Record<string, string>> {
+    return this.#document.annotations ?? {};
   }
 
   bytes(): Uint8Array {
@@ -57,6 +76,24 @@ export class LayoutIndex {
     return new LayoutIndex({ ...this.#document, manifests: [...manifests, descriptor] });
   }
 
+  /** With one more entry, just as it is. */
+  withListed(entry: Descriptor): LayoutIndex {
+    return new LayoutIndex({ ...this.#document, manifests: [...this.#document.manifests, entry] });
+  }
+
+  /** With annotations of its own, as a whole. */
+  withAnnotations(annotations: Readonly<Record<string, string>>): LayoutIndex {
+    return new LayoutIndex({ ...this.#document, annotations });
+  }
+
+  /** With these annotations on every entry of what is listed already. */
+  withEntryAnnotations(digest: Digest, annotations: Readonly<Record<string, string>>): LayoutIndex {
+    const manifests = this.#document.manifests.map((entry) =>
+      entry.digest === digest ? { ...entry, annotations: sortKeys({ ...entry.annotations, ...annotations }) } : entry,
+    );
+    return new LayoutIndex({ ...this.#document, manifests });
+  }
+
   /** Without the entry of exactly this name; of a digest: without the entry that lists it and has no name. */
   without(name: string): LayoutIndex {
     const { manifests } = this.#document;
@@ -79,8 +116,8 @@ export class LayoutIndex {
         ? manifests.filter((entry) => !isAttestation(entry))
         : position !== undefined
           ? manifests.slice(Number(position), Number(position) + 1)
-          : matches(manifests, name);
-    const all = new Map(found.map((entry) => [entry.digest, entry]));
+          : [matches(manifests, name), this.#besideCosigns(name)].find((some) => some.length > 0);
+    const all = new Map(found?.map((entry) => [entry.digest, entry]));
     const distinct = name === "" && all.size > 1 ? await withoutReferrers(all, read) : all;
     const [only] = distinct.values();
     if (only === undefined)
@@ -95,19 +132,38 @@ export class LayoutIndex {
     return withoutName(only);
   }
 
-  /** The listed manifests whose subject is `subject`, as a registry would list them. */
+  /**
+   * The listed manifests whose subject is `subject`, as a registry would list them. `cosign save` lists
+   * none: where it marked what is listed, all documents that `unlisted` names are looked through.
+   */
   async referrers(
     { digest }: Descriptor,
-    read: (document: Descriptor) => Promise<Uint8Array | undefined>,
+    read: ReadBlob,
+    unlisted: () => Promise<readonly Digest[]>,
   ): Promise<readonly Descriptor[]> {
     const found = new Map<Digest, Descriptor>();
     for (const entry of this.#document.manifests) {
       if (!isDocumentType(entry.mediaType) || found.has(entry.digest)) continue;
-      const bytes = await read(entry);
-      const referrer = bytes === undefined ? undefined : referrerOf(entry, bytes);
+      const bytes = await read(entry.digest);
+      const referrer = bytes === undefined ? undefined : referrerIn(entry, bytes);
       if (referrer?.subject.digest === digest) found.set(entry.digest, referrer.descriptor);
     }
+    if (this.#document.manifests.some(isCosignImage))
+      for (const each of await unlisted()) {
+        const referrer = found.has(each) ? undefined : await referrerAt(each, read);
+        if (referrer?.subject.digest === digest) found.set(each, referrer.descriptor);
+      }
     return [...found.values()];
+  }
+
+  /** What cosign would have at a tag such as `sha256-….sig`, in a layout where it marked the only image. */
+  #besideCosigns(name: string): readonly Descriptor[] {
+    const [, algorithm, hex, suffix] = cosignTag.exec(name) ?? [];
+    if (suffix !== "sig" && suffix !== "att") return [];
+    const { manifests } = this.#document;
+    const images = new Set(manifests.filter(isCosignImage).map((entry) => entry.digest));
+    if (images.size !== 1 || ![...images].includes(parseDigest(`${algorithm}:${hex}`))) return [];
+    return manifests.filter(({ annotations }) => annotations?.[kindAnnotation] === cosignKinds[suffix]);
   }
 
   async #byDigest(digest: Digest, name: string, place: string, read: ReadBlob): Promise<Descriptor> {
@@ -120,7 +176,9 @@ export class LayoutIndex {
   }
 
   #listing(): string {
-    const names = this.#document.manifests.map((entry) => nameOf(entry) ?? entry.digest);
+    const images = this.#document.manifests.filter((entry) => !hasCosignTag(entry));
+    const named = images.flatMap((entry) => nameOf(entry) ?? []);
+    const names = named.length > 0 ? named : images.map(({ digest }) => digest);
     if (names.length === 0) return "it holds none";
     return `it holds ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", …" : ""}`;
   }
@@ -133,17 +191,48 @@ async function withoutReferrers(
 ): Promise<ReadonlyMap<Digest, Descriptor>> {
   const kept = new Map<Digest, Descriptor>();
   for (const [digest, entry] of entries) {
-    if (/^sha(?:256|512)-[0-9a-f]+\.(?:sig|att|sbom)$/.test(entry.annotations?.[refNameAnnotation] ?? "")) continue;
+    const kind = entry.annotations?.[kindAnnotation];
+    if (hasCosignTag(entry) || kind === cosignKinds.sig || kind === cosignKinds.att) continue;
     const bytes = isDocumentType(entry.mediaType) ? await read(digest) : undefined;
-    if (bytes === undefined || referrerOf(entry, bytes) === undefined) kept.set(digest, entry);
+    if (bytes === undefined || referrerIn(entry, bytes) === undefined) kept.set(digest, entry);
   }
   return kept;
 }
 
+function isCosignImage({ annotations }: Descriptor): boolean {
+  return cosignKinds.images.has(annotations?.[kindAnnotation] ?? "");
+}
+
+// What is not listed may be anything.
+async function referrerAt(digest: Digest, read: ReadBlob): Promise<Referrer | undefined> {
+  const bytes = await read(digest);
+  const mediaType = bytes?.[0] === openingBrace ? detectMediaType(bytes) : undefined;
+  if (bytes === undefined || mediaType === undefined || !isDocumentType(mediaType)) return undefined;
+  return referrerIn({ mediaType, digest, size: bytes.byteLength }, bytes);
+}
+
+// What cannot be read refers to nothing, and keeps nobody from finding what does.
+function referrerIn(entry: Descriptor, bytes: Uint8Array): Referrer | undefined {
+  try {
+    return referrerOf(entry, bytes);
+  } catch (error) {
+    if (error instanceof OciError) return undefined;
+    throw error;
+  }
+}
+
+const openingBrace = 0x7b;
+
+function hasCosignTag(entry: Descriptor): boolean {
+  const name = nameOf(entry) ?? "";
+  return cosignTag.test(name.slice(name.lastIndexOf(":") + 1));
+}
+
 /** The name an entry of an index.json carries: the full reference if there is one, else the tag. */
 export function nameOf({ annotations }: Descriptor): string | undefined {
-  const full = annotations?.[imageNameAnnotation];
-  const name = full === undefined || full === "" ? annotations?.[refNameAnnotation] : full;
+  const name = [imageNameAnnotation, refNameAnnotation, besideAnnotation]
+    .map((key) => annotations?.[key])
+    .find((text) => text !== undefined && text !== "");
   if (name === undefined || name === "" || isTag(name)) return name === "" ? undefined : name;
   const reference = tryReference(name);
   return reference === undefined ? name : formatReference(withDefaultTag(reference));
@@ -168,16 +257,26 @@ function named(descriptor: Descriptor, name: string): Descriptor {
 function withoutName(descriptor: Descriptor): Descriptor {
   const { annotations, ...rest } = descriptor;
   if (annotations === undefined) return descriptor;
-  const { [imageNameAnnotation]: _full, [refNameAnnotation]: _tag, ...others } = annotations;
+  const {
+    [imageNameAnnotation]: _full,
+    [refNameAnnotation]: _tag,
+    [besideAnnotation]: _beside,
+    ...others
+  } = annotations;
   return Object.keys(others).length === 0 ? rest : { ...rest, annotations: others };
 }
 
-// The exact name first; then, for a bare tag, every entry with that tag.
+// The exact name first; then, for a bare tag, every entry with that tag. Of signatures, one that was
+// written here has the bare tag, and comes before those that were brought along under a full name.
 function matches(manifests: readonly Descriptor[], name: string): readonly Descriptor[] {
   const reference = tryReference(name);
   const full = reference === undefined ? undefined : formatReference(withDefaultTag(reference));
+  const own = cosignTag.test(name) ? manifests.filter((entry) => nameOf(entry) === name) : [];
+  if (own.length > 0) return own;
   const exact = manifests.filter((entry) => nameOf(entry) === name || entry.annotations?.[refNameAnnotation] === name);
   if (exact.length > 0) return exact;
+  const tagged = isTag(name) ? manifests.filter((entry) => nameOf(entry)?.endsWith(`:${name}`)) : [];
+  if (tagged.length > 0) return tagged;
   return full === undefined ? [] : manifests.filter((entry) => nameOf(entry) === full);
 }
 

@@ -2,7 +2,7 @@ import { link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Blob, Bytes, Options, ReferrerSource, Store } from "../content.ts";
 import { type Descriptor, isDocumentType } from "../descriptor.ts";
-import { type Digest, digestAlgorithm, Digester, digestHex } from "../digest.ts";
+import { type Digest, digestAlgorithm, Digester, digestHex, isDigest } from "../digest.ts";
 import { parseLayoutMarker } from "../documents.ts";
 import { OciError } from "../errors.ts";
 import { hasCode, isMissing, readFileBytes, readSmallFile, writeFileBytes } from "./file-bytes.ts";
@@ -68,9 +68,13 @@ export class LayoutStore implements Store, ReferrerSource {
     return (await this.#index()).entries;
   }
 
-  /** Of what index.json lists: manifests that refer to `subject`. */
+  /** Of what index.json lists, and in a layout of cosign's of all there is: manifests that refer to `subject`. */
   async referrers(subject: Descriptor): Promise<readonly Descriptor[]> {
-    return (await this.#index()).referrers(subject, ({ digest }) => this.#document(digest));
+    return (await this.#index()).referrers(
+      subject,
+      (digest) => this.#document(digest),
+      () => this.#smallBlobs(),
+    );
   }
 
   blob(descriptor: Descriptor): Blob {
@@ -138,6 +142,15 @@ export class LayoutStore implements Store, ReferrerSource {
   /** Lists content in index.json without a name, as builders do when no tag was asked for. */
   async keep(descriptor: Descriptor, options?: Options): Promise<void> {
     await this.#change((index) => index.withEntry(descriptor), options);
+  }
+
+  /** Adds annotations to every entry of index.json that lists the content. */
+  async annotate(
+    { digest }: Descriptor,
+    annotations: Readonly<Record<string, string>>,
+    options?: Options,
+  ): Promise<void> {
+    await this.#change((index) => index.withEntryAnnotations(digest, annotations), options);
   }
 
   /**
@@ -226,6 +239,15 @@ export class LayoutStore implements Store, ReferrerSource {
       if (error instanceof OciError) return undefined;
       throw error;
     }
+  }
+
+  async #smallBlobs(): Promise<readonly Digest[]> {
+    const names = await readdir(join(this.directory, "blobs", "sha256"));
+    const digests = names.map((name) => `sha256:${name}`).filter(isDigest);
+    const small = await Promise.all(
+      digests.map(async (digest) => (await stat(this.path(digest))).size <= documentLimit),
+    );
+    return digests.filter((_, index) => small[index]);
   }
 
   async #createOnce(name: string, bytes: Uint8Array): Promise<void> {

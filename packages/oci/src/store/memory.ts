@@ -21,7 +21,11 @@ export class MemoryStore implements Store, ReferrerSource {
   }
 
   async referrers(subject: Descriptor): Promise<readonly Descriptor[]> {
-    return this.#index.referrers(subject, async ({ digest }) => this.#blobs.get(digest));
+    return this.#index.referrers(
+      subject,
+      async (digest) => this.#blobs.get(digest),
+      async () => [...this.#blobs.keys()],
+    );
   }
 
   async keep(descriptor: Descriptor): Promise<void> {

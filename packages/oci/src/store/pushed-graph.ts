@@ -34,8 +34,11 @@ export class PushedGraph {
     this.#blobs.clear();
   }
 
-  /** Reads the documents, and orders everything: what `first` leads to, then the rest. */
-  async walk(first: readonly Descriptor[], options: Options): Promise<WalkedGraph> {
+  /** Reads the documents, and orders everything: what `first` leads to, then the rest. With `partial`, images may lack their parts. */
+  async walk(
+    first: readonly Descriptor[],
+    { partial = false, ...options }: Options & { readonly partial?: boolean } = {},
+  ): Promise<WalkedGraph> {
     const documents = new Map<Digest, Uint8Array>();
     const children = new Map<Digest, readonly Descriptor[]>();
     const named = new Set<Digest>();
@@ -62,7 +65,7 @@ export class PushedGraph {
       const blob = this.#blobs.get(descriptor.digest);
       if (blob === undefined) {
         // An index may name images that were left out on purpose; an image without its parts is none.
-        if (parent === undefined || isIndexType(parent.mediaType)) return;
+        if (partial || parent === undefined || isIndexType(parent.mediaType)) return;
         throw new OciError("NOT_FOUND", `Cannot write ${parent.digest}: its ${descriptor.digest} was not pushed`);
       }
       ordered.set(descriptor.digest, withDocument(blob, documents.get(descriptor.digest)));

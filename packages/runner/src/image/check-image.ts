@@ -1,43 +1,102 @@
-import type { ContainerConfig, Tree } from "@lading/oci";
-import { RunnerError } from "../errors.ts";
-
-/** What a runtime mounts over, and so must find as directories of the image's own. */
-const mountPoints = ["dev", "proc", "sys"];
+import type { ContainerConfig } from "@lading/oci";
+import type { EngineInfo } from "../engine.ts";
+import { advisoriesFor, formatAdvisory } from "../security/advisories.ts";
+import { checkConfig } from "./check-config.ts";
+import type { ImageFacts, Oddity } from "./image-facts.ts";
+import { cleanPath, isWithin, resolvePath } from "./paths.ts";
+import { unsafeImage } from "./unsafe-image.ts";
 
 /**
- * Refuses what has made runtimes reach outside a container, before one is called. Throws RunnerError
- * UNSAFE_IMAGE.
+ * Refuses what has made engines and runtimes reach outside a container; to be asked before an engine
+ * hears of the image. With an `engine`, also what only its version would fall for. What it gives back
+ * is for people: flaws of the engine that the image comes close to. Throws RunnerError UNSAFE_IMAGE,
+ * and USER for a user that is out of range.
  */
-export function checkImage(config: ContainerConfig, tree: Tree): void {
-  for (const name of mountPoints) {
-    const found = tree.lstat(name);
-    if (found === undefined || found.header.type === "directory") continue;
-    const what = found.header.type === "symlink" ? `a symlink to "${found.header.linkname}"` : `a ${found.header.type}`;
-    // A runtime that follows it makes its devices on the host (CVE-2026-41579).
-    throw unsafe(`/${name} is ${what}, not a directory`);
+export function checkImage(facts: ImageFacts, config: ContainerConfig, engine?: EngineInfo): readonly string[] {
+  checkTree(facts, engine);
+  checkAccounts(facts);
+  checkWorkingDir(config.WorkingDir ?? "/", facts);
+  const notes = checkConfig(config);
+  return [...notes, ...nullNotes(facts, engine)];
+}
+
+function checkTree({ oddities, linkedAccounts }: ImageFacts, engine: EngineInfo | undefined): void {
+  for (const oddity of oddities) {
+    if (oddity.path === nullDevice) continue;
+    const expected = oddity.path.startsWith("/etc/") ? "a file" : "a directory";
+    // A runtime that follows it makes its devices on the host.
+    const flaw = oddity.path === "/dev" ? known("CVE-2026-41579", engine) : "";
+    throw unsafeImage(`${oddity.path} is ${describe(oddity)}, not ${expected}${flaw}`);
   }
-  checkWorkingDir(config.WorkingDir ?? "");
-  for (const entry of config.Env ?? [])
-    // `podman run -e NAME` and its like take the value of the host's variable.
-    if (!entry.includes("=") || entry.startsWith("="))
-      throw unsafe(`its Env has "${entry}", which is no NAME=value and might be filled in from the host`);
+  const [linked] = linkedAccounts;
+  if (linked !== undefined && has("CVE-2024-9676", engine))
+    throw unsafeImage(`${linked} is a symlink${known("CVE-2024-9676", engine)}`);
 }
 
-/** A working directory below /proc may be a door to the host (CVE-2024-21626). Throws RunnerError UNSAFE_IMAGE. */
-export function checkWorkingDir(path: string): void {
-  if (path.includes("\0")) throw unsafe("its working directory holds a NUL");
-  if (/^\/*proc(?:\/|$)/.test(cleaned(path))) throw unsafe(`its working directory "${path}" is below /proc`);
+/** Both files are read by engines, too. */
+function checkAccounts({ accounts, hugeAccounts }: ImageFacts): void {
+  for (const path of hugeAccounts) throw unsafeImage(`its ${path} is too large to be one (CVE-2026-47262)`);
+  for (const [path, text] of [
+    ["/etc/passwd", accounts.passwd],
+    ["/etc/group", accounts.group],
+  ] as const)
+    for (const line of text.split("\n")) {
+      const [name = "", , id] = line.split(":");
+      // A number that is looked for among names as well may turn out to be root (CVE-2026-46680).
+      if (/^\d+$/.test(name) && id !== undefined && id !== name)
+        throw unsafeImage(`its ${path} has the name "${name}" for the id "${id.slice(0, 20)}"`);
+    }
 }
 
-function cleaned(path: string): string {
-  const parts: string[] = [];
-  for (const part of path.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
+/**
+ * Where the image's own working directory leads. An engine that creates it may follow links of its
+ * own accord, on the host.
+ */
+function checkWorkingDir(path: string, { links, hasWorkingDir }: ImageFacts): void {
+  const end = workingDir(path, links);
+  for (const folder of ["/sys", "/dev"])
+    if (isWithin(end, folder)) throw unsafeImage(`its working directory "${path}" is below ${folder}`);
+  if (end !== cleanPath(path) && !hasWorkingDir)
+    throw unsafeImage(
+      `its working directory "${path}" leads through a symlink to "${end}", which it does not have (CVE-2026-55686)`,
+    );
 }
 
-function unsafe(detail: string): RunnerError {
-  return new RunnerError("UNSAFE_IMAGE", `Cannot run the image: ${detail}`);
+/**
+ * Where a working directory leads in an image with these links, clean and without any. Below /proc it
+ * may be a door to the host. Throws RunnerError UNSAFE_IMAGE.
+ */
+export function workingDir(path: string, links: ReadonlyMap<string, string>): string {
+  if (path.includes("\0")) throw unsafeImage("its working directory holds a NUL");
+  const end = resolvePath(cleanPath(path), links);
+  if (isWithin(end, "/proc")) throw unsafeImage(`its working directory "${path}" is below /proc (CVE-2024-21626)`);
+  return end;
+}
+
+const nullDevice = "/dev/null";
+
+/** Hidden under the container's own /dev, but a sign of somebody who tries. */
+function nullNotes({ oddities }: ImageFacts, engine: EngineInfo | undefined): readonly string[] {
+  const oddity = oddities.find(({ path }) => path === nullDevice);
+  if (oddity === undefined || engine === undefined) return [];
+  return advisoriesFor(engine)
+    .filter(({ id }) => ["CVE-2025-31133", "CVE-2025-52565", "CVE-2025-52881"].includes(id))
+    .map((advisory) => `${nullDevice} of the image is ${describe(oddity)}. ${formatAdvisory(advisory)}`);
+}
+
+function has(id: string, engine: EngineInfo | undefined): boolean {
+  return engine !== undefined && advisoriesFor(engine).some((advisory) => advisory.id === id);
+}
+
+/** The flaw that an image aims at, and whether the engine has it: in brackets, to end a sentence with. */
+function known(id: string, engine: EngineInfo | undefined): string {
+  const advisory = engine === undefined ? undefined : advisoriesFor(engine).find((each) => each.id === id);
+  if (advisory === undefined) return ` (${id})`;
+  const { component, version, fixed } = advisory;
+  return ` (${id}: ${component} ${version} falls for it, ${fixed.join(", ")} and later do not)`;
+}
+
+function describe({ type, target }: Oddity): string {
+  if (type === "symlink") return `a symlink to "${target}"`;
+  return type === "dangling" ? `a symlink to "${target}", which the image does not have` : `a ${type}`;
 }

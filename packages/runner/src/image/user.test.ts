@@ -7,7 +7,7 @@ const accounts = {
 };
 
 test("a name brings its own group, the groups that list it, and its home", () => {
-  expect(resolveUser("app", accounts)).toEqual({ uid: 1000, gid: 1001, additionalGids: [50], home: "/home/app" });
+  expect(resolveUser("app", accounts)).toEqual({ uid: 1000, gid: 1001, additionalGids: [1001, 50], home: "/home/app" });
 });
 
 test("no user is root", () => {
@@ -18,14 +18,14 @@ test("a number that passwd does not have runs with group 0", () => {
   expect(resolveUser("4242", { passwd: "", group: "" })).toEqual({
     uid: 4242,
     gid: 0,
-    additionalGids: [],
+    additionalGids: [0],
     home: undefined,
   });
 });
 
 test("a group of its own replaces all others", () => {
-  expect(resolveUser("app:staff", accounts)).toMatchObject({ gid: 50, additionalGids: [] });
-  expect(resolveUser("1000:7", accounts)).toMatchObject({ uid: 1000, gid: 7, additionalGids: [] });
+  expect(resolveUser("app:staff", accounts)).toMatchObject({ gid: 50, additionalGids: [50] });
+  expect(resolveUser("1000:7", accounts)).toMatchObject({ uid: 1000, gid: 7, additionalGids: [7] });
 });
 
 test.each(["4294967296:0", "4294967296", "0:4294967296", "2147483648"])("%s does not wrap around to root", (text) => {

@@ -4,6 +4,7 @@ import { RunnerError } from "../errors.ts";
 export interface ResolvedUser {
   readonly uid: number;
   readonly gid: number;
+  /** `gid` among them: what is closed to it must not open by a change of the first group (CVE-2022-2989). */
   readonly additionalGids: readonly number[];
   /** The home folder that the image's passwd names. */
   readonly home: string | undefined;
@@ -17,6 +18,7 @@ export interface Accounts {
 
 // As the kernel's ids that are not -1, and as docker: anything above wraps around somewhere (CVE-2024-40635).
 const highest = 2_147_483_647;
+const nobody = 65_534;
 
 /**
  * Finds `user`, `user:group`, `uid` or `uid:gid` in the image's accounts (image-spec config.md §User);
@@ -24,8 +26,8 @@ const highest = 2_147_483_647;
  * that list it as a member. Throws RunnerError USER.
  */
 export function resolveUser(text: string, accounts: Accounts): ResolvedUser {
-  const [user = "", group, ...rest] = text.split(":");
-  if (rest.length > 0 || group === "") throw cannot(text, "expected USER or USER:GROUP");
+  checkUser(text);
+  const [user = "", group] = text.split(":");
   const wanted = user === "" ? "0" : user;
   const entries = rows(accounts.passwd, 6);
   const number = parseId(text, wanted);
@@ -37,15 +39,39 @@ export function resolveUser(text: string, accounts: Accounts): ResolvedUser {
   if (group !== undefined) {
     const gid = parseId(text, group) ?? idOf(text, groups.find(([name]) => name === group)?.[2]);
     if (gid === undefined) throw cannot(text, `the image's /etc/group has no group "${group}"`);
-    return { uid, gid, additionalGids: [], home };
+    return { uid, gid, additionalGids: [gid], home };
   }
   const gid = idOf(text, entry?.[3]) ?? 0;
   const name = entry?.[0];
-  const additionalGids = groups
+  const listed = groups
     .filter(([, , , members = ""]) => name !== undefined && members.split(",").includes(name))
-    .flatMap(([, , id]) => idOf(text, id) ?? [])
-    .filter((id) => id !== gid);
-  return { uid, gid, additionalGids: [...new Set(additionalGids)], home };
+    .flatMap(([, , id]) => idOf(text, id) ?? []);
+  return { uid, gid, additionalGids: [...new Set([gid, ...listed])], home };
+}
+
+/** Whether a user is one that could be found, whatever the image has. Throws RunnerError USER. */
+export function checkUser(text: string): void {
+  const [user = "", group, ...rest] = text.split(":");
+  if (rest.length > 0 || group === "") throw cannot(text, "expected USER or USER:GROUP");
+  // A number with a sign, or with more digits than an id has, has been taken for a name, or for another number.
+  for (const part of [user, group ?? ""]) {
+    if (/^[-+]/.test(part) || /[\0\s]/.test(part)) throw cannot(text, "expected a name or a number");
+    parseId(text, part);
+  }
+}
+
+/** The number of a group, given as a name or a number. Throws RunnerError USER. */
+export function resolveGroup(group: string, accounts: Accounts): number {
+  const gid = parseId(group, group) ?? idOf(group, rows(accounts.group, 3).find(([name]) => name === group)?.[2]);
+  if (gid === undefined) throw cannot(group, `the image's /etc/group has no group "${group}"`);
+  return gid;
+}
+
+/** The numbers of an image's accounts, but of "nobody", who owns nothing. */
+export function idsOf({ passwd, group }: Accounts): readonly number[] {
+  return [...rows(passwd, 6).flatMap(([, , uid, gid]) => [uid, gid]), ...rows(group, 3).map(([, , gid]) => gid)]
+    .flatMap((column) => (column !== undefined && /^[0-9]+$/.test(column) ? [Number(column)] : []))
+    .filter((id) => id !== nobody);
 }
 
 function rows(table: string, columns: number): readonly (readonly string[])[] {
@@ -69,5 +95,5 @@ function within(text: string, id: number): number {
 }
 
 function cannot(text: string, detail: string): RunnerError {
-  return new RunnerError("USER", `Cannot run as user "${text}": ${detail}`);
+  return new RunnerError("USER", `Cannot run as user ${JSON.stringify(text.slice(0, 100))}: ${detail}`);
 }

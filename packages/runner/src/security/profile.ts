@@ -1,19 +1,28 @@
-import { defaultSeccomp, type Seccomp } from "./seccomp.ts";
+import { capabilityNames } from "./capabilities.ts";
+import { defaultSeccomp } from "./default-seccomp.ts";
+import type { SeccompProfile } from "./seccomp.ts";
 
 /** What a process may do, in full: no engine adds defaults of its own to it. */
 export interface SecurityProfile {
   readonly capabilities: readonly string[];
   readonly noNewPrivileges: boolean;
-  readonly seccomp: Seccomp | undefined;
-  /** Paths that look empty. */
+  readonly seccomp: SeccompProfile | undefined;
+  /** Paths that look empty; where there are any, so does `Host.thermalThrottle`. */
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
   readonly readonlyRoot: boolean;
+  readonly network: "none" | "bridge";
+  readonly userns: "host" | "auto";
 }
 
-/** `default`, or `strict`: no capability, a root that cannot be written to; or `unconfined`: nothing is kept from the process but other namespaces. */
-export type ProfileName = "strict" | "default" | "unconfined";
+/**
+ * `strict`: no capability, a root that cannot be written to, ids of its own, no network. `default`.
+ * `docker`: what docker gives, down to privileges that a program may regain. `unconfined`: every
+ * capability and nothing filtered or masked; namespaces of its own are all that is left.
+ */
+export type ProfileName = "strict" | "default" | "docker" | "unconfined";
 
+// What the newer engines hide, all of them together: the host's hardware, keys and timers.
 const maskedPaths = [
   "/proc/acpi",
   "/proc/interrupts",
@@ -32,9 +41,9 @@ const maskedPaths = [
 const readonlyPaths = ["/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 // As podman's: what programs that begin as root and then step down need.
-const capabilities = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT"
-  .split(" ")
-  .map((name) => `CAP_${name}`);
+const capabilities = caps(
+  "CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT",
+);
 
 /** The profiles by name. */
 export const securityProfiles: Readonly<Record<ProfileName, SecurityProfile>> = {
@@ -45,6 +54,8 @@ export const securityProfiles: Readonly<Record<ProfileName, SecurityProfile>> = 
     maskedPaths,
     readonlyPaths,
     readonlyRoot: true,
+    network: "none",
+    userns: "auto",
   },
   default: {
     capabilities,
@@ -53,13 +64,31 @@ export const securityProfiles: Readonly<Record<ProfileName, SecurityProfile>> = 
     maskedPaths,
     readonlyPaths,
     readonlyRoot: false,
+    network: "bridge",
+    userns: "host",
+  },
+  docker: {
+    capabilities: [...capabilities, ...caps("AUDIT_WRITE MKNOD NET_RAW")],
+    noNewPrivileges: false,
+    seccomp: defaultSeccomp,
+    maskedPaths,
+    readonlyPaths,
+    readonlyRoot: false,
+    network: "bridge",
+    userns: "host",
   },
   unconfined: {
-    capabilities,
+    capabilities: capabilityNames,
     noNewPrivileges: false,
     seccomp: undefined,
     maskedPaths: [],
     readonlyPaths: [],
     readonlyRoot: false,
+    network: "bridge",
+    userns: "host",
   },
 };
+
+function caps(names: string): readonly string[] {
+  return names.split(" ").map((name) => `CAP_${name}`);
+}

@@ -1,0 +1,38 @@
+import type { DockerfileRequest } from "./dockerfile-request.ts";
+import { findStage, namesCopied, readStages } from "./stages.ts";
+
+/**
+ * The places of all images that a Dockerfile names, in stages that are built or not; `scratch` is none. What a variable of a
+ * stage says is not known here. Throws DockerfileError.
+ */
+export function dockerfilePlaces({
+  file,
+  target,
+  buildArgs = {},
+  contexts = {},
+}: DockerfileRequest): readonly string[] {
+  const { all } = readStages(file, target, buildArgs, {});
+  const names = all.flatMap((stage) => {
+    const above = all.slice(0, stage.index);
+    const from = stage.parent === undefined ? [stage.image] : [];
+    const copied = namesCopied(stage.syntax).filter((name) => findStage(above, name) === undefined);
+    return from.concat(copied);
+  });
+  const places = names.flatMap((name) => {
+    const context = contexts[name];
+    if (context === undefined) return name === "scratch" ? [] : [name];
+    return "place" in context ? [context.place] : [];
+  });
+  return [...new Set(places)];
+}
+
+/** The URLs that ADD fetches and says no checksum of, in stages that are built or not. What has variables is not known here. */
+export function dockerfileUrls({ file }: Pick<DockerfileRequest, "file">): readonly string[] {
+  const urls = file.stages.flatMap(({ instructions }) =>
+    instructions.flatMap((instruction) => {
+      if (instruction.keyword !== "ADD" || instruction.checksum !== undefined) return [];
+      return instruction.sources.map(({ text }) => text).filter((text) => /^https?:\/\/[^$"'\\]*$/.test(text));
+    }),
+  );
+  return [...new Set(urls)];
+}

@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import { BuildError } from "../errors.ts";
+import { parseOwner } from "../list/attributes.ts";
+import type { Owner } from "../list/listing.ts";
+import { blame, dockerfileError } from "./dockerfile-error.ts";
+import type { DockerfileRequest } from "./dockerfile-request.ts";
+import { expandHeredoc, type Lookup } from "./expand-word.ts";
+import { chmodRule, splitOwner } from "./instruction-values.ts";
+import type { Expand } from "./stage-config.ts";
+import type { AddInstruction, CopyInstruction, Dockerfile, Word } from "./syntax.ts";
+import type { GivenFile, Transfer } from "./transfer.ts";
+
+export interface TransferWords {
+  readonly file: Dockerfile;
+  readonly expand: Expand;
+  readonly lookup: Lookup;
+  readonly fetch: DockerfileRequest["fetch"];
+  /** Seconds: of what has no time. */
+  readonly timestamp: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What COPY or ADD says, beside where it is from and to. */
+export type TransferParts = Pick<
+  Transfer,
+  "sources" | "given" | "destination" | "owner" | "fileMode" | "directoryMode" | "exclude" | "parents" | "unpack"
+>;
+
+/** Replaces the variables of a COPY or ADD, and fetches its URLs. Throws DockerfileError, BuildError. */
+export async function readTransfer(
+  instruction: CopyInstruction | AddInstruction,
+  words: TransferWords,
+): Promise<TransferParts> {
+  const { file, lookup, timestamp } = words;
+  const add = instruction.keyword === "ADD" ? instruction : undefined;
+  const value = <T>(word: Word | undefined, read: (text: string) => T): T | undefined => {
+    if (word === undefined) return undefined;
+    const text = required(word, words);
+    return blame(file, word, () => read(text));
+  };
+  const sources: string[] = [];
+  const given: GivenFile[] = [];
+  for (const word of instruction.sources) {
+    const source = required(word, words);
+    if (isUrl(source)) given.push(await fetchUrl(source, word, add, words));
+    else sources.push(source);
+  }
+  if (add?.checksum !== undefined && sources.length > 0)
+    throw dockerfileError(file, add.checksum, "--checksum is for URLs", {
+      hint: "Files of the context are what they are",
+    });
+  for (const { name, content, expand } of instruction.heredocs) {
+    const text = expand ? expandHeredoc(content, lookup) : content;
+    given.push(givenFile(name, Buffer.from(text), 0o644, timestamp));
+  }
+  return {
+    sources,
+    given,
+    destination: required(instruction.destination, words),
+    owner: value(instruction.chown, readOwner),
+    fileMode: value(instruction.chmod, (text) => chmodRule(text, "file")),
+    directoryMode: value(instruction.chmod, (text) => chmodRule(text, "directory")),
+    exclude: instruction.exclude.map((word) => required(word, words)),
+    parents: instruction.keyword === "COPY" && instruction.parents,
+    unpack: add === undefined || add.unpack === false ? "none" : add.unpack === true ? "all" : "archives",
+  };
+}
+
+function required(word: Word, { file, expand }: TransferWords): string {
+  const text = expand.word(word);
+  if (text !== "") return text;
+  throw dockerfileError(file, word, `"${word.text}" comes to nothing`, {
+    hint: "Declare its variables by ARG in this stage, or give them a default",
+  });
+}
+
+function readOwner(text: string): Owner {
+  splitOwner(text);
+  return parseOwner(text);
+}
+
+function givenFile(name: string, bytes: Uint8Array, mode: number, mtime: number): GivenFile {
+  const content = { kind: "literal", bytes } as const;
+  const size = bytes.byteLength;
+  return { name, node: { type: "file", mode, uid: 0, gid: 0, mtime, size, content, identity: undefined } };
+}
+
+function isUrl(source: string): boolean {
+  return /^(?:https?|git|ssh):\/\/|^git@/.test(source);
+}
+
+async function fetchUrl(
+  url: string,
+  word: Word,
+  add: AddInstruction | undefined,
+  words: TransferWords,
+): Promise<GivenFile> {
+  const { file, fetch, timestamp, signal } = words;
+  const cannot = (why: string, hint: string): BuildError =>
+    dockerfileError(file, word, `Cannot ${add === undefined ? "copy" : "add"} "${url}": ${why}`, { hint });
+  if (add === undefined) throw cannot("COPY takes no URL", "Write ADD for what is fetched");
+  if (!/^https?:\/\//.test(url) || /\.git(?:[#?]|$)/.test(url))
+    throw cannot("it is a git repository", "Clone it before the build, and copy the files from the context");
+  if (add.unpack === true) throw cannot("it would have to be unpacked", "Fetch it before the build, and add the file");
+  if (fetch === undefined) throw cannot("this build fetches nothing", "Put the file into the context");
+  const checksum = add.checksum && required(add.checksum, words);
+  const { bytes, mtime = timestamp } = await fetch(url, { signal, checksum });
+  if (checksum !== undefined) verify(url, bytes, checksum);
+  return givenFile(fileNameOf(url), bytes, 0o600, mtime);
+}
+
+/** The last part of a URL's path; BuildKit's name where there is none. */
+function fileNameOf(url: string): string {
+  const { pathname } = new URL(url);
+  const last = pathname.slice(pathname.lastIndexOf("/") + 1);
+  let name = last;
+  try {
+    name = decodeURIComponent(last);
+  } catch {
+    // Not meant as UTF-8: it stays as it is written.
+  }
+  return ["", ".", ".."].includes(name) || /[/\0]/.test(name) ? "__unnamed__" : name;
+}
+
+function verify(url: string, bytes: Uint8Array, checksum: string): void {
+  const [, algorithm = "", expected] = /^(sha256|sha384|sha512):([0-9a-f]+)$/.exec(checksum) ?? [];
+  if (expected === undefined)
+    throw new BuildError("SPEC", `Cannot use the checksum "${checksum}": expected sha256: and 64 hexadecimal digits`);
+  const actual = createHash(algorithm).update(bytes).digest("hex");
+  if (actual !== expected)
+    throw new BuildError(
+      "SOURCE_CHANGED",
+      `Cannot add "${url}": its checksum is ${algorithm}:${actual}, not ${checksum}`,
+    );
+}

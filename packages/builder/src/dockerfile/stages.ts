@@ -1,0 +1,104 @@
+import { nearest } from "../nearest.ts";
+import { blame, dockerfileError } from "./dockerfile-error.ts";
+import { expandWord, type Lookup } from "./expand-word.ts";
+import type { Dockerfile, StageSyntax, Word } from "./syntax.ts";
+
+/** One stage with what FROM says of it. */
+export interface Stage {
+  readonly index: number;
+  readonly syntax: StageSyntax;
+  /** Expanded: the name of an earlier stage, of a context, a place, or "scratch". */
+  readonly image: string;
+  /** The earlier stage that it goes on from. */
+  readonly parent: Stage | undefined;
+  readonly platform: string | undefined;
+  /** What the ARGs before the first FROM give. */
+  readonly globals: ReadonlyMap<string, string>;
+}
+
+/** The stages of a Dockerfile in their order, and the one that is to be built. */
+export interface Stages {
+  readonly all: readonly Stage[];
+  readonly target: Stage;
+}
+
+/**
+ * Reads the FROM lines: their variables are those of ARGs before them, of `buildArgs`, and of the platform. Throws
+ * DockerfileError for a stage that is not there, and for a name that comes to nothing.
+ */
+export function readStages(
+  file: Dockerfile,
+  target: string | undefined,
+  buildArgs: Readonly<Record<string, string>>,
+  platform: Readonly<Record<string, string>>,
+): Stages {
+  const globals = new Map<string, string>();
+  const lookup: Lookup = (name) => globals.get(name) ?? platform[name];
+  const expand = (word: Word): string =>
+    blame(file, word, () => expandWord(word.text, lookup, { escape: file.escape }));
+  for (const { args } of file.args)
+    for (const { name, value } of args) {
+      const given = buildArgs[name.text] ?? (value === undefined ? undefined : expand(value));
+      if (given !== undefined) globals.set(name.text, given);
+    }
+
+  const all: Stage[] = [];
+  for (const [index, syntax] of file.stages.entries()) {
+    const { from } = syntax;
+    const image = expand(from.image);
+    if (image === "")
+      throw dockerfileError(file, from.image, `FROM ${from.image.text} comes to nothing`, {
+        hint: "Declare its variables by ARG before the first FROM, or give them with --build-arg NAME=VALUE",
+      });
+    const asked = from.platform === undefined ? "" : expand(from.platform);
+    all.push({
+      index,
+      syntax,
+      image,
+      parent: all.findLast((stage) => nameOf(stage) === image.toLowerCase()),
+      platform: asked === "" ? undefined : asked,
+      globals,
+    });
+  }
+  const chosen = target === undefined ? all.at(-1) : findStage(all, target);
+  const [first] = all;
+  if (chosen !== undefined) return { all, target: chosen };
+  const names = all.flatMap((stage) => nameOf(stage) ?? []);
+  const meant = nearest(target ?? "", names);
+  throw dockerfileError(file, first?.syntax.from ?? { line: 1, column: 1 }, `There is no stage "${target}" to build`, {
+    hint:
+      meant !== undefined
+        ? `Did you mean ${meant}?`
+        : `Stages: ${names.length === 0 ? "none has a name" : names.join(", ")}`,
+  });
+}
+
+/** A stage by its name or its number. */
+export function findStage(stages: readonly Stage[], name: string): Stage | undefined {
+  return (
+    stages.findLast((stage) => nameOf(stage) === name.toLowerCase()) ??
+    (/^\d+$/.test(name) ? stages[Number(name)] : undefined)
+  );
+}
+
+/** What a stage copies or mounts from, as it is written; names with variables are left out, as what they say depends on the stage. */
+export function namesCopied({ instructions }: StageSyntax): readonly string[] {
+  const words = instructions.flatMap((instruction): readonly (string | undefined)[] => {
+    if (instruction.keyword === "COPY") return [instruction.from?.text];
+    if (instruction.keyword !== "RUN") return [];
+    return instruction.mounts.map(({ text }) => /(?:^|,)from=([^,]+)/i.exec(text)?.[1]);
+  });
+  const known = words.flatMap((name) => (name === undefined || name.includes("$") ? [] : [name]));
+  return [...new Set(known)];
+}
+
+/** The stages above that a stage surely copies or mounts from. */
+export function stagesCopied({ all }: Stages, { index, syntax }: Stage): readonly Stage[] {
+  const above = all.slice(0, index);
+  return namesCopied(syntax).flatMap((name) => findStage(above, name) ?? []);
+}
+
+/** What the stage is called, in lower case; undefined when it is called nothing. */
+function nameOf({ syntax }: Stage): string | undefined {
+  return syntax.from.as?.text.toLowerCase();
+}

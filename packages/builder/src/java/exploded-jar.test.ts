@@ -1,0 +1,164 @@
+import { dirname } from "node:path";
+import { expect, test } from "vitest";
+import { archive, classFor, manifest } from "./archive-fixture.suite.ts";
+import { describeJavaArchive } from "./java-archive.ts";
+
+const program = [
+  { path: "com/acme/Main.class", content: classFor(17) },
+  { path: "com/acme/Main$Inner.class", content: classFor(17) },
+  { path: "logback.xml" },
+];
+
+test("a jar becomes layers of libraries, snapshots, resources and classes, which Java finds in their order", async () => {
+  const jar = await archive(
+    "Acme App-1.0.jar",
+    [
+      manifest("Main-Class: com.acme.Main", "Class-Path: lib/z-1.0.jar lib/b-2-SNAPSHOT.jar  other/a%20b.jar"),
+      ...program,
+    ],
+    ["lib/z-1.0.jar", "lib/b-2-SNAPSHOT.jar", "other/a b.jar"],
+  );
+  const all = { mode: "0644", dirMode: "0755", mtime: 1 };
+  const inside = { src: ["Acme App-1.0.jar"], dest: "/app/explodedJar", unpack: true, ignore: false };
+  expect(await describeJavaArchive(jar)).toEqual({
+    context: dirname(jar),
+    warnings: [],
+    spec: {
+      name: "acme-app-1.0",
+      from: "eclipse-temurin:17-jre",
+      layers: [
+        {
+          name: "dependencies",
+          ...all,
+          add: [{ src: ["lib/z-1.0.jar", "other/a b.jar"], dest: "/app/dependencies/", ignore: false }],
+        },
+        {
+          name: "snapshot dependencies",
+          ...all,
+          add: [{ src: ["lib/b-2-SNAPSHOT.jar"], dest: "/app/dependencies/", ignore: false }],
+        },
+        { name: "resources", ...all, add: [{ ...inside, exclude: ["**/*.class"] }] },
+        { name: "classes", ...all, add: [{ ...inside, include: ["**/*.class"] }] },
+      ],
+      entrypoint: [
+        "java",
+        "-cp",
+        "/app/explodedJar:/app/dependencies/z-1.0.jar:/app/dependencies/b-2-SNAPSHOT.jar:/app/dependencies/a b.jar",
+        "com.acme.Main",
+      ],
+    },
+  });
+});
+
+test("flags of java, the base and the time are as asked for; another entrypoint needs no main class", async () => {
+  const jar = await archive("app.jar", [manifest("Main-Class: com.acme.Main"), ...program]);
+  const { spec } = await describeJavaArchive(jar, {
+    asked: { from: "openjdk:21" },
+    jvmFlags: "-Xmx1g '-Da=b c'",
+    timestamp: 7,
+  });
+  expect(spec).toMatchObject({
+    from: "openjdk:21",
+    entrypoint: ["java", "-Xmx1g", "-Da=b c", "-cp", "/app/explodedJar", "com.acme.Main"],
+    layers: [{ mtime: 7 }, { mtime: 7 }],
+  });
+  const none = await archive("app.jar", program);
+  const described = await describeJavaArchive(none, { asked: { entrypoint: ["sh"] }, jvmFlags: ["-Xmx1g"] });
+  expect(described.spec.entrypoint).toBeUndefined();
+  expect(described.warnings).toEqual(["Flags for java are not used: the entrypoint is another"]);
+  await expect(describeJavaArchive(none)).rejects.toThrow(
+    'Cannot build "app.jar": its manifest (META-INF/MANIFEST.MF) has no Main-Class',
+  );
+});
+
+test("a manifest that is written oddly is understood", async () => {
+  const jar = await archive("app.jar", [
+    {
+      path: "META-INF/MANIFEST.MF",
+      content:
+        "Manifest-Version: 1.0\nmain-class:  com.acme.L\n ängeren\nName: x\n\nName: com/\nMain-Class: not.This\n",
+    },
+    ...program,
+  ]);
+  expect((await describeJavaArchive(jar)).spec.entrypoint?.at(-1)).toBe("com.acme.Längeren");
+});
+
+test.each([
+  [8, "eclipse-temurin:8-jre"],
+  [9, "eclipse-temurin:11-jre"],
+  [11, "eclipse-temurin:11-jre"],
+  [21, "eclipse-temurin:21-jre"],
+  [22, "eclipse-temurin:25-jre"],
+  [27, "eclipse-temurin:27-jre"],
+])("classes for Java %i run on %s", async (release, from) => {
+  const main = { path: "a/Main.class", content: classFor(release) };
+  const other = { path: "a/A.class", content: classFor(6) };
+  const info = { path: "module-info.class", content: classFor(30) };
+  const jar = await archive("app.jar", [info, other, manifest("Main-Class: a.Main"), main]);
+  expect((await describeJavaArchive(jar)).spec.from).toBe(from);
+});
+
+test("without a class the newest Java is taken, and without the main class the first", async () => {
+  const jar = await archive("app.jar", [manifest("Main-Class: a.Main", "Class-Path: a.jar")], ["a.jar"]);
+  expect((await describeJavaArchive(jar)).spec.from).toBe("eclipse-temurin:25-jre");
+  const first = [
+    { path: "META-INF/versions/21/B.class", content: classFor(21) },
+    { path: "B.class", content: classFor(8) },
+  ];
+  const other = await archive("app.jar", [manifest("Main-Class: a.Main"), ...first]);
+  expect((await describeJavaArchive(other)).spec.from).toBe("eclipse-temurin:8-jre");
+});
+
+test("folders of a Class-Path are shipped, but for those that the jar is in", async () => {
+  const jar = await archive(
+    "target/app.jar",
+    [manifest("Main-Class: com.acme.Main", "Class-Path: . conf/ ../shared/a.jar"), ...program],
+    ["target/conf/app.properties", "shared/a.jar"],
+  );
+  const { spec, warnings } = await describeJavaArchive(jar, { context: dirname(dirname(jar)) });
+  expect(spec.layers?.[0]?.add).toEqual([
+    { src: ["shared/a.jar"], dest: "/app/dependencies/", ignore: false },
+    { src: ["target/conf"], dest: "/app/dependencies/conf", ignore: false },
+  ]);
+  expect(spec.entrypoint?.[2]).toBe("/app/explodedJar:/app/dependencies/conf:/app/dependencies/a.jar");
+  expect(warnings).toEqual([
+    '"." in the Class-Path of "app.jar" is a folder that it is in, and not shipped: add files of it with --add',
+  ]);
+});
+
+test("libraries that are not there, or outside, are refused", async () => {
+  const jar = await archive("app.jar", [manifest("Main-Class: com.acme.Main", "Class-Path: lib/a.jar"), ...program]);
+  await expect(describeJavaArchive(jar)).rejects.toMatchObject({
+    code: "SOURCE_MISSING",
+    message: `Cannot build "app.jar": its manifest's Class-Path names "lib/a.jar", and there is no such file in ${dirname(jar)}`,
+  });
+  const out = await archive("app.jar", [manifest("Main-Class: com.acme.Main", "Class-Path: ../a.jar"), ...program]);
+  await expect(describeJavaArchive(out)).rejects.toMatchObject({
+    code: "SOURCE_OUTSIDE",
+    message: `Cannot build "app.jar": its manifest's Class-Path names "../a.jar", which is outside the context ${dirname(out)}`,
+  });
+});
+
+test("what a manifest says to Java alone is told to be lost", async () => {
+  const jar = await archive("app.jar", [manifest("Main-Class: com.acme.Main", "Multi-Release: true"), ...program]);
+  const lost = 'Multi-Release in the manifest of "app.jar" does nothing when it is exploded: --mode packaged keeps it';
+  expect((await describeJavaArchive(jar)).warnings).toEqual([lost]);
+  expect((await describeJavaArchive(jar, { mode: "packaged" })).warnings).toEqual([]);
+});
+
+test("packaged, the jar and its libraries keep their places to each other", async () => {
+  const jar = await archive(
+    "app.jar",
+    [manifest("Main-Class: com.acme.Main", "Class-Path: lib/a.jar lib/b-SNAPSHOT.jar"), ...program],
+    ["lib/a.jar", "lib/b-SNAPSHOT.jar"],
+  );
+  const { spec } = await describeJavaArchive(jar, { mode: "packaged", jvmFlags: ["-Xmx1g"] });
+  expect(spec).toMatchObject({
+    entrypoint: ["java", "-Xmx1g", "-jar", "/app/app.jar"],
+    layers: [
+      { name: "dependencies", add: [{ src: ["lib/a.jar"], dest: "/app/lib/" }] },
+      { name: "snapshot dependencies", add: [{ src: ["lib/b-SNAPSHOT.jar"], dest: "/app/lib/" }] },
+      { name: "jar", add: [{ src: ["app.jar"], dest: "/app/app.jar" }] },
+    ],
+  });
+});

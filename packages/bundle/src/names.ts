@@ -1,0 +1,62 @@
+import { type Descriptor, type Digest, formatReference, nameAnnotations, parseReference } from "@lading/oci";
+
+/** Something that index.json lists. */
+export interface Entry {
+  readonly descriptor: Descriptor;
+  /** A reference with a tag or a digest; undefined for what is found by its subject. */
+  readonly name?: string | undefined;
+}
+
+/**
+ * Entries as index.json has them. Engines read the full name; skopeo and umoci look for a tag and
+ * take the first that fits, so a tag that several images have is written out in full as well.
+ */
+export function nameEntries(entries: readonly Entry[]): readonly Descriptor[] {
+  const digestsOf = new Map<string, Set<string>>();
+  for (const { name, descriptor } of entries) {
+    const tag = tagOf(name);
+    if (tag !== undefined) digestsOf.set(tag, (digestsOf.get(tag) ?? new Set()).add(descriptor.digest));
+  }
+  const named = new Map<string, Descriptor>();
+  for (const { name, descriptor } of entries) {
+    const tag = tagOf(name);
+    const isUnique = tag !== undefined && digestsOf.get(tag)?.size === 1;
+    const ref = isUnique ? tag : name;
+    const { mediaType, digest, size, artifactType, platform } = descriptor;
+    const annotations =
+      name === undefined
+        ? descriptor.annotations
+        : isCosignTag(tag ?? "")
+          ? { [nameAnnotations.beside]: name }
+          : { [nameAnnotations.image]: name, [nameAnnotations.ref]: ref ?? name };
+    named.set(name ?? digest, {
+      mediaType,
+      digest,
+      size,
+      ...(platform === undefined ? {} : { platform }),
+      ...(artifactType === undefined ? {} : { artifactType }),
+      ...(annotations === undefined ? {} : { annotations }),
+    });
+  }
+  return [...named.values()];
+}
+
+/** The name of a signature, say, beside an image's: `ghcr.io/acme/app:sha256-….sig`. */
+export function nameBeside(name: string, tag: string): string {
+  const { registry, repository } = parseReference(name);
+  return formatReference({ registry, repository, tag });
+}
+
+/** The tags under which cosign keeps what belongs to a manifest. */
+export function cosignTags(subject: Digest): readonly string[] {
+  return ["sig", "att", "sbom"].map((suffix) => `${subject.replace(":", "-")}.${suffix}`);
+}
+
+/** Whether a tag is that of something cosign wrote beside an image. */
+export function isCosignTag(tag: string): boolean {
+  return /^sha(?:256|512)-[0-9a-f]+\.(?:sig|att|sbom)$/.test(tag);
+}
+
+function tagOf(name: string | undefined): string | undefined {
+  return name === undefined ? undefined : parseReference(name).tag;
+}

@@ -1,0 +1,11 @@
+import { dirname } from "node:path";
+import { describeNodeProject } from "@lading/builder";
+import type { Description, DescribeOptions } from "./front-end.ts";
+
+/** The image of a Node program, by its package.json, its lockfile and what is installed. */
+export async function describeNode(path: string, { asked, flags }: DescribeOptions): Promise<Description> {
+  const described = describeNodeProject(dirname(path), { asked });
+  if (flags.switched("trace") ?? described.project.manifest.lading["trace"] === true)
+    return await (await import("./trace-program.ts")).traceProgram(described);
+  return { spec: described.spec, context: described.context };
+}

@@ -1,0 +1,2 @@
+/** Beside the description; it belongs into version control. */
+export const lockName = "lading.lock";

@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { formatReference, openImage, parseReference, tapSource, withDefaultTag } from "@lading/oci";
+import { chooseEngine, type Engine, FactsStore, importImage, stateFolder } from "@lading/runner";
+import type { EngineDestination } from "./destination.ts";
+import { isReference } from "./locate.ts";
+import { Spool } from "./spool.ts";
+import { Transfer } from "./transfer.ts";
+import type { Content, WriteOptions, Written } from "./write-image.ts";
+
+/**
+ * Gives an engine an image under its names; of several platforms this machine's, as an engine has no
+ * use for others. Throws RunnerError, UNSAFE_IMAGE for what may not be run.
+ */
+export async function writeToEngine(
+  { engine: asked, name, shown }: EngineDestination,
+  { source, descriptor }: Content,
+  names: readonly string[],
+  { signal, onEvent, remote = false }: WriteOptions,
+): Promise<Written> {
+  const begun = performance.now();
+  onEvent?.({ type: "write-start", place: shown });
+  await using engine = await chooseEngine({ engine: asked, signal });
+  const image = await openImage(source, descriptor, { signal });
+  const given = name === "" ? names : [name];
+  const wanted = given.filter(isReference).map((one) => formatReference(withDefaultTag(parseReference(one))));
+  const unchanged = await has(engine, image.manifest.config.digest, wanted, signal);
+  let bytes = 0;
+  if (!unchanged) {
+    // An engine reads layers more than once; over a network they would come each time.
+    await using spool = remote ? await Spool.create() : undefined;
+    if (spool !== undefined)
+      await new Transfer(shown, { signal, onEvent, referrers: false }).copy(source, spool.store, image.descriptor);
+    const onBytes = (more: number): void => {
+      bytes += more;
+      if (!remote) onEvent?.({ type: "write-progress", place: shown, done: bytes });
+    };
+    const counted = tapSource(spool?.source ?? source, () => ({ onBytes }));
+    const facts = new FactsStore(join(stateFolder(), "facts"));
+    for (const one of wanted.length === 0 ? [undefined] : wanted)
+      await importImage(engine, counted, image.descriptor, { name: one, facts, signal });
+  }
+  const written = { place: shown, size: bytes, unchanged, ms: performance.now() - begun };
+  onEvent?.({ type: "write-done", ...written });
+  return written;
+}
+
+async function has(
+  engine: Engine,
+  id: string,
+  names: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  for (const name of names.length === 0 ? [id] : names)
+    if ((await engine.images.find(name, { signal }))?.id !== id) return false;
+  return true;
+}

@@ -1,0 +1,36 @@
+import { type Descriptor, openImage, type Options, type Platform, type Source } from "@lading/oci";
+import type { Engine, EngineImage } from "./engine.ts";
+import { checkImage } from "./image/check-image.ts";
+import type { FactsStore } from "./image/facts-store.ts";
+import { imageFacts } from "./image/image-facts.ts";
+import { refusePlatform } from "./image/runnable-platform.ts";
+
+export interface ImportImageOptions extends Options {
+  /** The full reference that it gets in the engine. */
+  readonly name?: string | undefined;
+  /** Which image of an index. Default: this machine's. */
+  readonly platform?: Platform | undefined;
+  /** Where facts are kept. */
+  readonly facts: FactsStore;
+}
+
+/**
+ * Gives an engine the image that `root`, a manifest or an index, leads to. Its config and files are
+ * checked before the engine hears of it. Reads the layers once for that, and the engine once more:
+ * from a registry they had better be fetched first. What the engine has is not read again. Throws
+ * RunnerError UNSAFE_IMAGE and UNSUPPORTED, OciError for what cannot be read.
+ */
+export async function importImage(
+  engine: Engine,
+  source: Source,
+  root: Descriptor,
+  { name, platform, facts, signal }: ImportImageOptions,
+): Promise<EngineImage> {
+  const image = await openImage(source, root, { platform, signal });
+  refusePlatform(image.platform);
+  const id = image.manifest.config.digest;
+  const known = (await facts.get(id)) ?? (await imageFacts(image, { signal }));
+  checkImage(known, image.config.config ?? {}, await engine.info({ signal }));
+  await facts.set(id, known);
+  return await engine.images.import(source, image.descriptor, { name, signal });
+}

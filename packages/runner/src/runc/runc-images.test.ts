@@ -1,0 +1,190 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { lstat, mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type Bytes,
+  digestOf,
+  encodeTarHeader,
+  type Image,
+  mediaTypes,
+  MemoryStore,
+  type TarHeaderInput,
+  tarTrailerSize,
+  writeImage,
+} from "@lading/oci";
+import { temporaryFolder } from "@lading/testkit";
+import { expect, test } from "vitest";
+import { testPlan } from "../spec/run-bundle.suite.ts";
+import { ContainerStore } from "../state/container-store.ts";
+import { lowerFolders } from "./lower-folders.ts";
+import { rootfsOf, treesFolder } from "./image-folder.ts";
+import { RuncImages } from "./runc-images.ts";
+
+const isRoot = process.getuid?.() === 0;
+const canAskAttributes = isRoot && ["/sbin/getcap", "/usr/sbin/getcap"].some((path) => existsSync(path));
+
+type Entry = TarHeaderInput & { readonly body?: string };
+
+const entry = { mode: 0o644, uid: 0, gid: 0, mtime: 1000 };
+
+async function imageOf(store: MemoryStore, entries: readonly Entry[], labels = {}): Promise<Image> {
+  const parts = entries.flatMap(({ body = "", ...header }) => [
+    encodeTarHeader({ ...header, size: body.length }),
+    Buffer.from(body),
+    Buffer.alloc((512 - (body.length % 512)) % 512),
+  ]);
+  const tar = Buffer.concat([...parts, Buffer.alloc(tarTrailerSize)]);
+  const descriptor = await store.write(once(tar), mediaTypes.ociLayer);
+  const blob = store.blob(descriptor);
+  const config = { os: "linux", architecture: "amd64", config: { Labels: labels } };
+  return await writeImage(store, {
+    config,
+    layers: [{ descriptor, diffId: digestOf(tar), open: (options) => blob.open(options) }],
+  });
+}
+
+function capabilities(path: string): string {
+  return execFileSync("getcap", ["-n", path], { encoding: "utf8" }).trim();
+}
+
+async function* once(bytes: Uint8Array): Bytes {
+  yield bytes;
+}
+
+async function makeStore(): Promise<AsyncDisposable & { readonly root: string; readonly images: RuncImages }> {
+  const folder = await temporaryFolder();
+  return {
+    root: folder.path,
+    images: new RuncImages(new ContainerStore(folder.path)),
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
+
+// cap_net_raw=ep, as the kernel keeps it (struct vfs_cap_data, revision 2).
+const netRaw = Buffer.from("0100000200200000000000000000000000000000", "hex");
+
+test.runIf(isRoot)("devices and FIFOs are what the image says", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const { descriptor, manifest } = await imageOf(source, [
+    { ...entry, path: "dev/zero", type: "char", mode: 0o666, devmajor: 1, devminor: 5 },
+    { ...entry, path: "dev/disk", type: "block", mode: 0o600, gid: 6, devmajor: 8, devminor: 1 },
+    { ...entry, path: "pipe", type: "fifo", mode: 0o622, uid: 7 },
+    { ...entry, path: "pipe2", type: "hardlink", linkname: "pipe" },
+  ]);
+
+  await store.images.import(source, descriptor);
+
+  const rootfs = rootfsOf(store.root, manifest.config.digest);
+  const [zero, disk, pipe, pipe2] = await Promise.all(
+    ["dev/zero", "dev/disk", "pipe", "pipe2"].map((path) => lstat(join(rootfs, path))),
+  );
+  expect([zero?.isCharacterDevice(), zero?.rdev, zero?.mode]).toEqual([true, 0x105, 0o20666]);
+  expect([disk?.isBlockDevice(), disk?.rdev, disk?.gid]).toEqual([true, 0x801, 6]);
+  expect([pipe?.isFIFO(), pipe?.uid, pipe?.mode]).toEqual([true, 7, 0o10622]);
+  expect(pipe2?.ino).toBe(pipe?.ino);
+});
+
+test.runIf(canAskAttributes)(
+  "file capabilities are kept, by all names of a file, and for users of their own too",
+  async () => {
+    await using store = await makeStore();
+    const source = new MemoryStore();
+    const { descriptor, manifest } = await imageOf(source, [
+      { ...entry, path: "bin", type: "directory", mode: 0o755 },
+      {
+        ...entry,
+        path: "bin/ping",
+        type: "file",
+        mode: 0o755,
+        uid: 3,
+        body: "#!ping",
+        xattrs: new Map([
+          ["security.capability", netRaw],
+          ["trusted.overlay.opaque", Buffer.from("y")],
+        ]),
+      },
+      { ...entry, path: "bin/ping4", type: "hardlink", linkname: "bin/ping" },
+      { ...entry, path: "bin/su", type: "file", mode: 0o4755, body: "#!su".repeat(50_000) },
+    ]);
+    await store.images.import(source, descriptor);
+    const rootfs = rootfsOf(store.root, manifest.config.digest);
+
+    expect(capabilities(join(rootfs, "bin/ping"))).toMatch(/ cap_net_raw[+=]e?p/);
+    expect(await readFile(join(rootfs, "bin/ping4"), "utf8")).toBe("#!ping");
+    expect((await lstat(join(rootfs, "bin/ping"))).nlink).toBe(2);
+
+    const range = [{ containerId: 0, hostId: 500_000, size: 65_536 }];
+    const lower = await lowerFolders(store.root, manifest.config.digest, { uidMap: range, gidMap: range });
+    expect(lower).toHaveLength(2);
+    const mapped = join(lower[0] ?? "", "bin/ping");
+    expect(capabilities(mapped)).toMatch(/ cap_net_raw[+=]e?p/);
+    expect(await lstat(mapped)).toMatchObject({ uid: 500_003, gid: 500_000 });
+    const su = await lstat(join(lower[0] ?? "", "bin/su"));
+    expect([su.uid, su.mode & 0o7777]).toEqual([500_000, 0o4755]);
+    // The content is not there a second time.
+    expect(su.blocks * 512).toBeLessThan(su.size / 10);
+  },
+);
+
+test.runIf(isRoot)("images of the same layers share their files, which go with the last of them", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const files = [{ ...entry, path: "file", type: "file", body: "x" }] as const;
+  const one = await imageOf(source, files, { n: "1" });
+  const two = await imageOf(source, files, { n: "2" });
+
+  await store.images.import(source, one.descriptor, { name: "localhost/one:1" });
+  await store.images.import(source, two.descriptor, { name: "localhost/two:1" });
+  expect(await readdir(treesFolder(store.root))).toHaveLength(1);
+
+  await store.images.remove("localhost/one:1");
+  expect((await store.images.find("localhost/two:1"))?.size).toBe(1);
+  await store.images.remove("localhost/two:1");
+  expect(await readdir(treesFolder(store.root))).toEqual([]);
+});
+
+test.runIf(isRoot)("a name may be longer than that of a file", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const { descriptor } = await imageOf(source, []);
+  const name = `localhost/${"a/".repeat(100)}a:${"1".repeat(128)}`;
+
+  await store.images.import(source, descriptor, { name });
+
+  expect((await store.images.find(name))?.names).toEqual([name]);
+  expect(await store.images.find(`${name.slice(0, -1)}2`)).toBeUndefined();
+});
+
+test.runIf(isRoot)("what a killed import left is no image, and the next one makes it whole", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const { descriptor } = await imageOf(source, [{ ...entry, path: "file", type: "file", body: "whole" }]);
+  // As far as an import comes before its folders get their names.
+  await mkdir(join(treesFolder(store.root), ".0123456789ab/rootfs"), { recursive: true });
+  await mkdir(join(store.root, "images/.0123456789ab"), { recursive: true });
+
+  expect(await store.images.list()).toEqual([]);
+  const image = await store.images.import(source, descriptor);
+
+  expect(await readFile(join(rootfsOf(store.root, image.id), "file"), "utf8")).toBe("whole");
+});
+
+test.runIf(isRoot)("an image that a container stands on stays, even by force", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const { descriptor } = await imageOf(source, [{ ...entry, path: "file", type: "file", body: "x" }]);
+  const { id } = await store.images.import(source, descriptor, { name: "localhost/used:1" });
+  const containers = new ContainerStore(store.root);
+  const plan = testPlan({ command: ["true"], name: "user" });
+  const record = await containers.create({ engine: "runc", image: { id, name: "localhost/used:1" }, plan });
+
+  await expect(store.images.remove(id, { force: true })).rejects.toMatchObject({
+    code: "IN_USE",
+    hint: expect.stringContaining("user"),
+  });
+  await containers.remove(record);
+  await store.images.remove(id);
+  expect(await store.images.list()).toEqual([]);
+});

@@ -1,0 +1,102 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import {
+  encodeBytestring,
+  encodeTarHeader,
+  type Options,
+  type TarHeader,
+  tarTrailerSize,
+  type Tree,
+  type TreeNode,
+} from "@lading/oci";
+import { RunnerError } from "../errors.ts";
+
+/** A file that Node can make only in part, or not at all. */
+export interface SpecialFile {
+  /** All its paths, below the root of the image. */
+  readonly names: readonly string[];
+  readonly header: Omit<TarHeader, "path" | "xattrs">;
+  readonly xattrs: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Devices, FIFOs, and what has extended attributes. */
+export function specialFiles(tree: Tree): readonly SpecialFile[] {
+  const files = new Map<TreeNode["inode"], { names: string[] } & SpecialFile>();
+  for (const { path, inode, header } of [tree.root, ...tree]) {
+    const known = files.get(inode);
+    known?.names.push(path);
+    const xattrs = new Map([...header.xattrs].filter(([name]) => isKept(name)));
+    if (known === undefined && (["char", "block", "fifo"].includes(header.type) || xattrs.size > 0))
+      files.set(inode, { names: [path], header, xattrs });
+  }
+  return [...files.values()];
+}
+
+/**
+ * File capabilities, what programs keep, and access lists. Not `trusted.overlay.…`: the kernel would
+ * take orders from them; nor labels of security modules, which are the host's business.
+ */
+function isKept(name: string): boolean {
+  return (
+    name === capabilityAttribute ||
+    name.startsWith("system.posix_acl_") ||
+    (name.startsWith("user.") && !name.startsWith("user.overlay."))
+  );
+}
+
+export const capabilityAttribute = "security.capability";
+
+/**
+ * Makes special files in `folder`, in place of what is at their names; the content of regular ones is
+ * read in `contents`. GNU tar does it: mknod(2), mkfifo(3) and setxattr(2) are not in Node. Throws
+ * RunnerError ENGINE when it cannot.
+ */
+export async function makeSpecialFiles(
+  folder: string,
+  files: readonly SpecialFile[],
+  { contents = folder, signal }: Options & { readonly contents?: string } = {},
+): Promise<void> {
+  if (files.length === 0) return;
+  const owners = ["--numeric-owner", "--same-owner", "--same-permissions", "--delay-directory-restore"];
+  const tar = spawn("tar", ["--extract", ...owners, "--xattrs", "--xattrs-include=*", "--directory", folder], {
+    stdio: ["pipe", "ignore", "pipe"],
+    signal,
+  });
+  const closed = once(tar, "close");
+  const said = buffer(tar.stderr);
+  const [written, end] = await Promise.allSettled([
+    pipeline(Readable.from(entries(files, contents)), tar.stdin),
+    closed,
+  ]);
+  if (end.status === "rejected" || tar.exitCode !== 0)
+    throw new RunnerError(
+      "ENGINE",
+      `Cannot unpack devices and attributes with tar: ${(await said).toString().trim()}`,
+      {
+        ...(end.status === "rejected" ? { cause: end.reason } : {}),
+        hint: "It takes GNU tar, on PATH",
+      },
+    );
+  if (written.status === "rejected") throw written.reason;
+}
+
+async function* entries(files: readonly SpecialFile[], contents: string): AsyncGenerator<Uint8Array> {
+  for (const { names, header, xattrs } of files) {
+    const [path = "", ...others] = names;
+    yield encodeTarHeader({ ...header, path, xattrs });
+    if (header.type === "file" && header.size > 0) {
+      const file = `${contents}/${path}`;
+      // Names that are not UTF-8 are bytes to Node.
+      yield* createReadStream(file.isWellFormed() ? file : Buffer.from(encodeBytestring(file)));
+      const over = header.size % 512;
+      if (over > 0) yield new Uint8Array(512 - over);
+    }
+    for (const other of others)
+      yield encodeTarHeader({ ...header, path: other, type: "hardlink", size: 0, linkname: path });
+  }
+  yield new Uint8Array(tarTrailerSize);
+}

@@ -1,0 +1,175 @@
+import { copy, type Descriptor, MemoryStore, parseManifest, readBlob } from "@lading/oci";
+import { identityToken, randomImage, type Sigstore, startSigstore } from "@lading/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { attachStatement } from "../attest/attach-statement.ts";
+import { statementOf } from "../attest/statement.ts";
+import { generateSigningKey } from "../keys/signing-key.ts";
+import { readTrustedRoot } from "../verify/trusted-root.ts";
+import type { Identity, Trust, TrustedIdentities } from "../verify/trust.ts";
+import { verifyImage, type VerifiedImage } from "../verify/verify-image.ts";
+import { keylessSigner, type KeylessOptions, keySigner } from "./authorities.ts";
+import type { ImageSigner } from "./image-signer.ts";
+import { signatureTag, signImage } from "./sign-image.ts";
+
+const ada: Identity = { subject: "https://ci.example/acme/app/release", issuer: "https://id.example" };
+const token = identityToken(String(ada.subject), String(ada.issuer));
+
+let sigstore: Sigstore;
+beforeAll(async () => void (sigstore = await startSigstore()));
+afterAll(async () => await sigstore[Symbol.asyncDispose]());
+
+async function keyless(options: Partial<KeylessOptions> = { rekorUrl: sigstore.url }): Promise<ImageSigner> {
+  return await keylessSigner({ fulcioUrl: sigstore.url, identityToken: token, ...options });
+}
+
+async function signedBy(signer: ImageSigner): Promise<{ readonly store: MemoryStore; readonly image: Descriptor }> {
+  const store = new MemoryStore();
+  const image = await randomImage();
+  await copy(image.source, store, image.descriptor);
+  for (const { source, descriptor, tag } of await signImage(signer, image.descriptor, store)) {
+    await copy(source, store, descriptor);
+    await (tag === undefined ? store.keep(descriptor) : store.tag(descriptor, tag));
+  }
+  return { store, image: image.descriptor };
+}
+
+function trusting(identity: Identity = ada, more: Partial<TrustedIdentities> = {}, root: Sigstore = sigstore): Trust {
+  return { identities: [identity], trustedRoot: readTrustedRoot(root.trustedRoot, "root.json"), ...more };
+}
+
+const forms = ({ signatures }: VerifiedImage): readonly string[] => signatures.map(({ form }) => form);
+
+test("an identity signs with a certificate and a log, and both forms are verified without asking them", async () => {
+  const { store, image } = await signedBy(await keyless());
+  const asked = sigstore.requests.length;
+  const verified = await verifyImage(store, image, { trust: trusting() });
+  expect(forms(verified)).toEqual(["bundle", "tag"]);
+  expect(verified.signatures[0]?.signatory).toEqual(ada);
+  expect(sigstore.requests).toHaveLength(asked);
+});
+
+test("a timestamp stands in for a log where that is allowed, and not otherwise", async () => {
+  const { store, image } = await signedBy(await keyless({ timestampUrl: sigstore.url }));
+  const verified = await verifyImage(store, image, { trust: trusting(ada, { ignoreLog: true }) });
+  expect(forms(verified)).toEqual(["bundle", "tag"]);
+  await expect(verifyImage(store, image, { trust: trusting() })).rejects.toMatchObject({
+    rejected: [{ reason: "LOG" }, { reason: "LOG" }],
+  });
+});
+
+test("without log and timestamp nobody can say that a certificate was valid", async () => {
+  const { store, image } = await signedBy(await keyless({}));
+  await expect(verifyImage(store, image, { trust: trusting(ada, { ignoreLog: true }) })).rejects.toMatchObject({
+    rejected: [{ reason: "TIMESTAMP" }, { reason: "TIMESTAMP" }],
+  });
+});
+
+test.each<[string, Identity, boolean]>([
+  ["the exact identity", ada, true],
+  ["a part of it", { ...ada, subject: "https://ci.example" }, false],
+  ["a dot that would be any letter", { ...ada, subject: "https://ci.exampl./acme/app/release" }, false],
+  ["another issuer", { ...ada, issuer: "https://id.example.org" }, false],
+  ["a pattern that fits all of it", { ...ada, subject: /https:\/\/ci\.example\/acme\/.+/ }, true],
+  ["a pattern that fits a part of it", { ...ada, subject: /ci\.example/ }, false],
+  ["a pattern of two, one of which fits a part", { ...ada, subject: /x|https:/ }, false],
+])("%s", async (_, identity, accepted) => {
+  const { store, image } = await signedBy(await keyless());
+  const verifying = verifyImage(store, image, { trust: trusting(identity) });
+  if (accepted) expect(forms(await verifying)).toHaveLength(2);
+  else
+    await expect(verifying).rejects.toMatchObject({
+      rejected: [
+        { reason: "IDENTITY", detail: `it was signed by ${ada.subject}, as ${ada.issuer} says` },
+        { reason: "IDENTITY" },
+      ],
+    });
+});
+
+test("other authorities vouch for nobody", async () => {
+  await using other = await startSigstore();
+  const { store, image } = await signedBy(await keyless());
+  await expect(verifyImage(store, image, { trust: trusting(ada, {}, other) })).rejects.toMatchObject({
+    rejected: [{ reason: "CERTIFICATE" }, { reason: "CERTIFICATE" }],
+  });
+});
+
+test("a certificate that had ended before it signed is refused", async () => {
+  await using past = await startSigstore({ certificatesOf: new Date(Date.now() - 86_400_123) });
+  const signer = await keylessSigner({ fulcioUrl: past.url, rekorUrl: past.url, identityToken: token });
+  const { store, image } = await signedBy(signer);
+  await expect(verifyImage(store, image, { trust: trusting(ada, {}, past) })).rejects.toMatchObject({
+    rejected: [{ reason: "CERTIFICATE" }, { reason: "CERTIFICATE" }],
+  });
+});
+
+test("a log entry of something else is refused", async () => {
+  const [one, two] = [await signedBy(await keyless()), await signedBy(await keyless())];
+  const [theirs] = await layers(two);
+  const [layer] = await layers(one);
+  const entry = theirs?.annotations?.["dev.sigstore.cosign/bundle"] ?? "";
+  const manifest = await readBlob(one.store.blob(await one.store.resolve(signatureTag(one.image))));
+  const changed = Buffer.from(manifest)
+    .toString()
+    .replace(JSON.stringify(layer?.annotations?.["dev.sigstore.cosign/bundle"]), JSON.stringify(entry));
+  const descriptor = await one.store.write(once(changed), "application/vnd.oci.image.manifest.v1+json");
+  await one.store.tag(descriptor, signatureTag(one.image));
+
+  const { rejected } = await verifyImage(one.store, one.image, { trust: trusting() });
+
+  expect(rejected).toMatchObject([{ form: "tag", reason: "LOG" }]);
+});
+
+test("with a key and a trusted root, the log is asked for as well", async () => {
+  const key = generateSigningKey();
+  const trust: Trust = { keys: [key.publicKey], trustedRoot: readTrustedRoot(sigstore.trustedRoot, "root.json") };
+  const logged = await signedBy(keySigner(key, { rekorUrl: sigstore.url, timestampUrl: sigstore.url }));
+  expect(forms(await verifyImage(logged.store, logged.image, { trust }))).toEqual(["bundle", "tag"]);
+
+  const { store, image } = await signedBy(keySigner(key));
+  await expect(verifyImage(store, image, { trust })).rejects.toMatchObject({
+    rejected: [{ reason: "LOG" }, { reason: "LOG" }],
+  });
+  expect(forms(await verifyImage(store, image, { trust: { ...trust, ignoreLog: true } }))).toHaveLength(2);
+});
+
+test("attestations are by identity too, and of their type alone", async () => {
+  const { source: store, descriptor } = await randomImage();
+  const signer = await keyless();
+  const statement = statementOf([descriptor], "https://slsa.dev/provenance/v1", { buildDefinition: {} });
+  await attachStatement(store, descriptor, statement, { sign: async (bytes) => await signer.bundle(bytes) });
+
+  const options = { trust: trusting(), predicateType: "https://slsa.dev/provenance/v1" };
+  const { signatures } = await verifyImage(store, descriptor, options);
+
+  expect(signatures[0]?.claim.predicate).toEqual({ buildDefinition: {} });
+  await expect(verifyImage(store, descriptor, { trust: trusting() })).rejects.toThrow(
+    "it is an attestation of type https://slsa.dev/provenance/v1, and no signature",
+  );
+});
+
+test("no error has the token in it", async () => {
+  const nowhere = "http://127.0.0.1:9";
+  for (const identity of ["not a token", `${token}.x`, "a.b.c", token]) {
+    const error: unknown = await keylessSigner({ fulcioUrl: nowhere, identityToken: identity })
+      .then(async (signer) => await signer.bundle(Buffer.from("{}")))
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: "TrustError", code: identity === token ? "SIGNING" : "TOKEN" });
+    for (let at = error; at instanceof Error; at = at.cause) expect(`${at.message}${at.stack}`).not.toContain(identity);
+  }
+}, 30_000);
+
+test("a root that leaves open from when a key counts is refused", () => {
+  const root = sigstore.trustedRoot.replace('"validFor":{"start":"2020-01-01T00:00:00Z"}', '"validFor":{}');
+  expect(() => readTrustedRoot(root, "root.json")).toThrow(
+    "Cannot read root.json: tlogs.0.publicKey.validFor.start: Invalid input: expected string, received undefined",
+  );
+  expect(() => readTrustedRoot("{}", "root.json")).toThrow("Cannot read root.json: mediaType");
+});
+
+async function layers({ store, image }: { readonly store: MemoryStore; readonly image: Descriptor }) {
+  return parseManifest(await readBlob(store.blob(await store.resolve(signatureTag(image))))).layers;
+}
+
+async function* once(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
