@@ -3,7 +3,7 @@ import type { RegistryClient, RegistryClientOptions, Repository } from "@lading/
 import type { Flags } from "./flags.ts";
 import { needsNetwork, offlineError } from "./offline.ts";
 import { createProgress, type ProgressEvent } from "./progress/progress.ts";
-import type { Admission } from "./trust/policy-flags.ts";
+import type { Admission } from "./trust/admission.ts";
 
 /**
  * The registries that one run of a command talks to. The client, with its connections, tokens and

@@ -1,5 +1,5 @@
 import { firstOf, formatReference, parseReference, type ReferrerSource } from "@lading/oci";
-import type { Admission } from "../trust/policy-flags.ts";
+import type { Admission } from "../trust/admission.ts";
 import type { VerifiedFile } from "./verify-opened.ts";
 
 /**

@@ -4,8 +4,9 @@ import { type Options, parseReference } from "@lading/oci";
 import type { Policy, PolicyImage, PolicyPlace } from "@lading/trust";
 import type { Options as Flag } from "yargs";
 import type { Flags } from "../flags.ts";
-import { isFilePlace, isReference, type Located, parsePlaceArgument } from "../locate.ts";
+import { isFilePlace, isReference, parsePlaceArgument } from "../locate.ts";
 import { UsageError } from "../usage.ts";
+import type { Admission } from "./admission.ts";
 
 /** The flag of commands that use images of others. */
 export const policyOption: Readonly<Record<string, Flag>> = {
@@ -15,19 +16,6 @@ export const policyOption: Readonly<Record<string, Flag>> = {
     describe: "use only images that this file admits (YAML, or a policy.json of podman's); default: LADING_POLICY",
   },
 };
-
-/** Decides which images a command may use. */
-export interface Admission {
-  /** Throws TrustError for an image that must not be used. `place` is as it was written. */
-  admit(place: string, located: Omit<Located, "shown">, options?: Options): Promise<void>;
-  /** As `admit`, for an image that is nowhere but in a bundle, by the name that it has there. */
-  admitNamed(
-    name: string | undefined,
-    image: Omit<PolicyImage, "place">,
-    file: string,
-    options?: Options,
-  ): Promise<void>;
-}
 
 /** What --policy or LADING_POLICY says; undefined when neither is there. The file is read once, when it is needed. */
 export function admissionFrom(flags: Flags): Admission | undefined {

@@ -1,6 +1,7 @@
 import { CIContextProvider, FulcioSigner, RekorWitness, TSAWitness, type Signer, type Witness } from "@sigstore/sign";
 import { TrustError, type TrustErrorCode } from "../errors.ts";
-import { imageSigner, type ImageSigner, localSigner } from "./image-signer.ts";
+import type { ImageSigner } from "./image-signer.ts";
+import { imageSigner, localSigner } from "./sigstore-signer.ts";
 import type { SigningKey } from "../keys/signing-key.ts";
 
 /** Where the public good instance of sigstore is. */
