@@ -12,7 +12,7 @@ export const apkPackages: Catalog<readonly ApkEntry[]> = {
   limit: () => 64 * 1024 * 1024,
   read: (bytes) => Buffer.from(bytes).toString("utf8").split(/\n\n+/).flatMap(entryOf),
   packages: (files, { os }) => {
-    const { namespace, distro } = distributionOf(os, "alpine");
+    const { namespace = "alpine", distro } = distributionOf(os);
     return distributionPackages(files, ({ name, version, architecture: arch, upstream }) => ({
       type: "apk",
       purl: purlOf("apk", { namespace, name, version, qualifiers: { arch, distro, upstream } }),

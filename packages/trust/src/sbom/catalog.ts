@@ -14,6 +14,8 @@ export interface Catalog<Fact> {
   limit(path: string): number;
   /** What a file says; undefined for nothing. Throws Unreadable. */
   read?(bytes: Uint8Array, path: string): Fact | undefined;
+  /** About how many bytes of memory a fact takes, where that is far less than its file. Default: the file's size. */
+  held?(fact: Fact): number;
   /** In the place of `read`, for files that are too large to be held. */
   scan?(body: Bytes): Promise<Fact | undefined>;
   /** The packages that the files of the merged tree come to. */

@@ -5,6 +5,7 @@ import {
   ExternalReference,
   LicenseExpression,
   NamedLicense,
+  OrganizationalEntity,
   Property,
   SpdxLicense,
 } from "@cyclonedx/cyclonedx-library/Models";
@@ -109,7 +110,7 @@ function algorithmOf(digest: Subject["digest"]): HashAlgorithm {
 }
 
 function componentOf(one: Package, bomRef: string, subject: Subject): Component {
-  const { type, version, purl, licence, sha512, source, carried } = one;
+  const { type, version, purl, licence, supplier, sha512, source, carried } = one;
   const { group, name } = groupOf(one);
   const component = new Component(typeOf(one), name, {
     ...(group === undefined ? {} : { group }),
@@ -119,6 +120,7 @@ function componentOf(one: Package, bomRef: string, subject: Subject): Component 
   });
   if (one.cpe !== undefined && isCpe(one.cpe)) component.cpe = one.cpe;
   if (licence !== undefined) component.licenses.add(licenceOf(licence));
+  if (supplier !== undefined) component.supplier = new OrganizationalEntity({ name: supplier });
   if (sha512 !== undefined) component.hashes.set(HashAlgorithm["SHA-512"], sha512);
   if (source !== undefined)
     component.externalReferences.add(new ExternalReference(source, ExternalReferenceType.Distribution));

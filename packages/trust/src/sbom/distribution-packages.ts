@@ -8,6 +8,7 @@ export interface DatabaseEntry {
   readonly version: string;
   readonly architecture: string;
   readonly licence?: string | undefined;
+  readonly supplier?: string | undefined;
   /** Names that it goes by for others, its own aside. */
   readonly provides: readonly string[];
   /** What it needs: of each list one is enough. */
@@ -42,8 +43,9 @@ export function distributionPackages<Entry extends DatabaseEntry>(
       there = still;
     }
     for (const [at, entry] of fact.entries()) {
-      const { name, version, licence } = entry;
-      const draft = { ...packageOf(entry), name, version, path, layer: layers[at] ?? own, licence, dependencies: [] };
+      const { name, version, licence, supplier } = entry;
+      const layer = layers[at] ?? own;
+      const draft = { ...packageOf(entry), name, version, path, layer, licence, supplier, dependencies: [] };
       drafts.push({ entry, draft });
     }
   }

@@ -14,7 +14,7 @@ export const dpkgPackages: Catalog<readonly DpkgEntry[]> = {
   limit: () => 64 * 1024 * 1024,
   read: (bytes) => paragraphsOf(Buffer.from(bytes).toString("utf8")).flatMap(entryOf),
   packages: (files, { os }) => {
-    const { namespace, distro } = distributionOf(os, "debian");
+    const { namespace = "debian", distro } = distributionOf(os);
     return distributionPackages(files, ({ name, version, architecture: arch, upstream }) => ({
       type: "deb",
       purl: purlOf("deb", { namespace, name, version, qualifiers: { arch, distro, upstream } }),

@@ -20,7 +20,7 @@ import { dpkgPackages } from "./dpkg-packages.ts";
 import { nodeRuntime } from "./node-runtime.ts";
 import { npmPackages } from "./npm-packages.ts";
 import type { Package } from "./package.ts";
-import { rpmPackages } from "./rpm-packages.ts";
+import { rpmPackages } from "./rpm/rpm-packages.ts";
 
 /** What is in an image. */
 export interface Inventory {
@@ -34,7 +34,7 @@ export interface Inventory {
 
 /** Layers that are read at once. */
 const concurrency = Math.min(4, availableParallelism());
-/** Bytes of all files that are read whole: a hundred times what large images have. */
+/** Bytes of all files that are read whole, or of what is kept of them: a hundred times what large images have. */
 const allOfThem = 512 * 1024 * 1024;
 
 /**
@@ -94,7 +94,7 @@ type AnyReading = Pick<Reading<unknown>, "wants" | "take" | "has">;
 type FilesByReading = ReadonlyMap<AnyReading, readonly TreeNode[]>;
 
 interface Budget {
-  /** That may still be read whole. */
+  /** That may still be kept of files. */
   bytes: number;
 }
 
@@ -217,17 +217,24 @@ class Reading<Fact> {
     const limit = this.#catalog.limit(path);
     if (size > limit) throw new Unreadable(`its ${size} bytes are more than ${limit}`);
     if (this.#catalog.scan !== undefined) return await this.#catalog.scan(body());
-    budget.bytes -= size;
-    if (budget.bytes < 0)
-      throw new OciError("LIMIT_EXCEEDED", `Cannot list packages: more than ${allOfThem} bytes tell of them`);
+    if (this.#catalog.held === undefined) spend(budget, size);
     const bytes = Buffer.allocUnsafe(size);
     let at = 0;
     for await (const chunk of body()) {
       bytes.set(chunk, at);
       at += chunk.byteLength;
     }
-    return this.#catalog.read?.(bytes, path);
+    const fact = this.#catalog.read?.(bytes, path);
+    if (fact !== undefined && this.#catalog.held !== undefined) spend(budget, this.#catalog.held(fact));
+    return fact;
   }
+}
+
+/** Throws OciError LIMIT_EXCEEDED. */
+function spend(budget: Budget, bytes: number): void {
+  budget.bytes -= bytes;
+  if (budget.bytes < 0)
+    throw new OciError("LIMIT_EXCEEDED", `Cannot list packages: more than ${allOfThem} bytes tell of them`);
 }
 
 function keyOf({ layer, entry }: Position): string {

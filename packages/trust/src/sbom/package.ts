@@ -14,6 +14,8 @@ export interface Package {
   readonly layer: number;
   /** As the package itself states it. */
   readonly licence?: string | undefined;
+  /** Who built and distributes it: the vendor of an rpm. */
+  readonly supplier?: string | undefined;
   /** SHA-512 of the archive that it was published as, in hex, where a lockfile of the image has it. */
   readonly sha512?: string | undefined;
   /** Where that archive came from. */

@@ -18,11 +18,11 @@ export function purlOf(type: PackageType | "oci", { namespace, name, version, qu
   return new PackageURL(type, namespace, name, version, Object.fromEntries(known), undefined).toString();
 }
 
-/** What the packages of a distribution have in common. */
-export function distributionOf(
-  os: OperatingSystem | undefined,
-  otherwise: string,
-): { readonly namespace: string; readonly distro: string | undefined } {
-  if (os === undefined) return { namespace: otherwise, distro: undefined };
+/** What the packages of a distribution have in common: nothing, for an image that does not say which it is. */
+export function distributionOf(os: OperatingSystem | undefined): {
+  readonly namespace?: string;
+  readonly distro?: string;
+} {
+  if (os === undefined) return {};
   return { namespace: os.id, distro: os.version === undefined ? os.id : `${os.id}-${os.version}` };
 }

@@ -13,6 +13,10 @@ const packageSchema = z.strictObject({
   SPDXID: id,
   name: text,
   versionInfo: text.optional(),
+  supplier: z
+    .string()
+    .regex(/^(?:Organization|Person): \S/)
+    .optional(),
   downloadLocation: z.union([z.literal(["NONE", "NOASSERTION"]), z.url()]),
   filesAnalyzed: z.literal(false),
   licenseConcluded: text.optional(),

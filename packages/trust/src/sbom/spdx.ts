@@ -116,11 +116,12 @@ function packageOf(
   subject: Subject,
   licences: Map<string, string>,
 ): Record<string, unknown> {
-  const { name, version, purl, path, licence, sha512, source, cpe, carried } = one;
+  const { name, version, purl, path, licence, supplier, sha512, source, cpe, carried } = one;
   return {
     SPDXID,
     name,
     versionInfo: version,
+    ...(supplier === undefined ? {} : { supplier: `Organization: ${supplier}` }),
     downloadLocation: source ?? "NOASSERTION",
     filesAnalyzed: false,
     ...unlicensed,
