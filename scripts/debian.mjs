@@ -35,6 +35,9 @@ export const tools = [
   ["xz", "xz-utils", "unpacking .tar.xz"],
   ["zstd", "zstd", "unpacking .tar.zst"],
   ["zip", "zip", "packing zips to unpack"],
+  ["rpm", "rpm", "the packages of rpm in our SBOMs"],
+  ["rpmbuild", "rpm", "the packages of rpm in our SBOMs"],
+  ["db_load", "db-util", "the packages of older rpms in our SBOMs"],
   ["java", "default-jre-headless", "running Java programs"],
   ["ecj", "ecj", "compiling Java programs"],
 ];

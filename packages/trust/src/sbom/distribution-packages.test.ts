@@ -108,13 +108,3 @@ test("entries that no distribution would write are no packages", async () => {
 
   expect(packages.map(({ name }) => name)).toEqual(["fine"]);
 });
-
-test.each(["var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db", "var/lib/rpm/Packages"])(
-  "packages of rpm are not listed, and %s is said to be unread",
-  async (path) => {
-    const { packages, unread } = await takeInventory(await imageOf({ layers: [{ [path]: "anything" }] }));
-
-    expect(packages).toEqual([]);
-    expect(unread).toEqual([{ path, reason: "it is a database of rpm, whose packages are not listed" }]);
-  },
-);

@@ -6,7 +6,7 @@ import { Unreadable } from "../catalog.ts";
  */
 
 const hashMagic = 0x061561;
-const hashPages: readonly number[] = [2, 13]; // unsorted, as RHEL 5 has them, and sorted
+const hashPages = new Set([2, 13]); // unsorted, as RHEL 5 has them, and sorted
 const overflowPage = 7;
 const pageHeader = 26;
 
@@ -27,8 +27,14 @@ export function* berkeleyValues(file: Buffer): Generator<Buffer> {
   if (file.readUInt8(24) !== 0 || (file.readUInt8(26) & 1) !== 0)
     throw new Unreadable("it is encrypted or has checksums");
   const pageAt = (number: number): Buffer => file.subarray(number * pageSize, (number + 1) * pageSize);
-  // Every page has one place in one chain. With this, no file takes more work than it is long.
+  // Every page has one place in one chain, and no two values overlap. With these, no file takes more work than it is long.
   const used = new Set<number>();
+  let room = file.byteLength;
+  const fits = (value: Buffer): Buffer => {
+    room -= value.byteLength;
+    if (room < 0) throw new Unreadable("its values are longer than the file");
+    return value;
+  };
 
   function chain(first: number, length: number): Buffer {
     const parts: Buffer[] = [];
@@ -49,13 +55,13 @@ export function* berkeleyValues(file: Buffer): Generator<Buffer> {
 
   for (let number = 1; number * pageSize < file.byteLength; number++) {
     const page = pageAt(number);
-    if (!hashPages.includes(page.readUInt8(25))) continue;
+    if (!hashPages.has(page.readUInt8(25))) continue;
     const items = short(page, 20);
     // Items go from the end of the page to its front: a key, its value, a key, its value.
     for (let item = 1; item < items; item += 2) {
       const start = short(page, pageHeader + 2 * item);
       const kind = page.readUInt8(start);
-      if (kind === inPlace) yield page.subarray(start + 1, short(page, pageHeader + 2 * (item - 1)));
+      if (kind === inPlace) yield fits(page.subarray(start + 1, short(page, pageHeader + 2 * (item - 1))));
       else if (kind === offPage) yield chain(long(page, start + 4), long(page, start + 8));
       else throw new Unreadable(`page ${number} has an item of kind ${kind}`);
     }

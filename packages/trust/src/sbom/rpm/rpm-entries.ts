@@ -28,8 +28,12 @@ export function rpmEntries(blobs: Iterable<Buffer>): readonly RpmEntry[] {
   const wantedNames = new Set(Array.from(wanted, (path) => path.slice(path.lastIndexOf("/") + 1)));
   return found.map(({ header, entry }) => {
     const files = [...filesOf(header, wantedNames)].filter((path) => wanted.has(path));
-    return files.length === 0 ? entry : { ...entry, provides: [...entry.provides, ...files] };
+    return files.length === 0 ? entry : providing(entry, files);
   });
+}
+
+function providing(entry: RpmEntry, more: readonly string[]): RpmEntry {
+  return { ...entry, provides: [...entry.provides, ...more] };
 }
 
 /** About how much memory an entry takes, in bytes. */

@@ -18,7 +18,7 @@ export const rpmTags = {
 } as const;
 
 const int32 = 4;
-const strings: readonly number[] = [6, 8, 9]; // one, a list, or one by language
+const strings = new Set([6, 8, 9]); // one, a list, or one by language
 
 /**
  * A header as databases have it: lengths, an index of tags, and the data that it leads to, in network order
@@ -53,7 +53,7 @@ export class RpmHeader {
   /** A tag's texts, in order. */
   *texts(tag: number): Generator<string> {
     const { type = 0, offset = 0, count = 0 } = this.#index.get(tag) ?? {};
-    if (!strings.includes(type)) return;
+    if (!strings.has(type)) return;
     let at = offset;
     for (let left = count; left > 0; left--) {
       const end = this.#data.indexOf(0, at);

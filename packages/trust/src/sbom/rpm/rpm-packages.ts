@@ -8,7 +8,7 @@ import { heldBy, rpmEntries, type RpmEntry } from "./rpm-entries.ts";
 import { sqliteRows } from "./sqlite-rows.ts";
 
 /** Where distributions have the database; the last is ostree's. */
-const folders = ["var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"];
+const folders = new Set(["var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"]);
 
 /** What it is called, and how its headers are read; of several in a folder the first counts. */
 const kinds: ReadonlyMap<string, (file: Buffer) => Iterable<Buffer>> = new Map([
@@ -24,7 +24,7 @@ const unfinished = "rpmdb.sqlite-wal";
 /** Packages of Red Hat, Fedora, SUSE and their kin: the database of rpm, in each of its three forms. */
 export const rpmPackages: Catalog<readonly RpmEntry[]> = {
   wants: (path, { size }) =>
-    folders.includes(dirname(path)) && (kinds.has(basename(path)) || (basename(path) === unfinished && size > 0)),
+    folders.has(dirname(path)) && (kinds.has(basename(path)) || (basename(path) === unfinished && size > 0)),
   limit: () => 256 * 1024 * 1024,
   read: (bytes, path) => {
     const headers = kinds.get(basename(path));

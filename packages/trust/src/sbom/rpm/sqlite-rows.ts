@@ -31,13 +31,15 @@ class Database {
   readonly #pageSize: number;
   /** Bytes of a page that are SQLite's. */
   readonly #usable: number;
-  // Every page has one place in one tree. With this, no file takes more work than it is long.
+  // Every page has one place in one tree, and no two rows overlap. With these, no file takes more work than it is long.
   readonly #used = new Set<number>();
+  #left: number;
 
   constructor(file: Buffer) {
     if (file.toString("latin1", 0, 16) !== "SQLite format 3\0") throw new Unreadable("it is no SQLite database");
     const size = file.readUInt16BE(16);
     this.#file = file;
+    this.#left = file.byteLength;
     this.#pageSize = size === 1 ? 65_536 : size;
     this.#usable = this.#pageSize - file.readUInt8(20);
     if (this.#usable < 480) throw new Unreadable("its pages are smaller than SQLite has them");
@@ -78,9 +80,10 @@ class Database {
 
   /** A record; what has no room in its page goes on in a chain of others. */
   #payload(page: Buffer, start: number, length: number): Buffer {
+    this.#left -= length;
+    if (this.#left < 0) throw new Unreadable("its rows are longer than the file");
     const most = this.#usable - 35;
     if (length <= most) return page.subarray(start, start + length);
-    if (length > this.#file.byteLength) throw new Unreadable("a row is longer than the file");
     const least = Math.floor(((this.#usable - 12) * 32) / 255) - 23;
     const even = least + ((length - least) % (this.#usable - 4));
     const local = even <= most ? even : least;
