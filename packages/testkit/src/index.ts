@@ -1,3 +1,4 @@
+export { buildkitImage, type BuildkitStatement, buildkitStatements } from "./buildkit-image.ts";
 export { cases, casesIn } from "./cases.ts";
 export { type CredentialHelper, type HelperEntry, writeCredentialHelper } from "./credential-helper.ts";
 export { engineSuite } from "./engine-suite.ts";

@@ -1,12 +1,14 @@
-import { formatPlatform, readBlob } from "@lading/oci";
+import { formatPlatform, isIndexType, readBlob } from "@lading/oci";
+import type { FoundAttestation } from "@lading/trust";
 import { type ImageFacts, readImage } from "../show/image-layers.ts";
 import { type Located, locate } from "../locate.ts";
 import { openPlatform, platformsOf } from "../open-platform.ts";
 import type { Flags } from "../flags.ts";
 import type { Command } from "../program.ts";
-import { Registries } from "../registries.ts";
+import { naming, Registries } from "../registries.ts";
 import { registryOptions } from "../registry-flags.ts";
 import { showImage } from "../show/show-image.ts";
+import { attestationLines } from "../show/show-attestations.ts";
 import { styleFor } from "../progress/terminal.ts";
 
 export const command: Command = {
@@ -26,7 +28,7 @@ export const command: Command = {
     ...registryOptions,
   },
   examples: [
-    ["inspect oci-archive:app.tar", "config, layers, wasted space"],
+    ["inspect oci-archive:app.tar", "config, layers, wasted space, what is attested of it"],
     ["inspect --files oci:layout:1.2", "and what is in each layer"],
     ["inspect web", "a container: how it is, and how isolated"],
   ],
@@ -42,8 +44,11 @@ export const command: Command = {
 
     const platforms = await platformsOf(located, { signal });
     const facts = await readImage(image, { signal });
+    const attestations = await attestationsOf(located, image.descriptor, signal);
     if (!flags.on("json")) {
-      process.stdout.write(showImage(located, platforms, image, facts, styleFor(process.stdout), flags.on("files")));
+      const style = styleFor(process.stdout);
+      const lines = attestationLines(attestations, style).map((line) => `${line}\n`);
+      process.stdout.write(showImage(located, platforms, image, facts, style, flags.on("files")) + lines.join(""));
       return;
     }
     const document = {
@@ -63,11 +68,23 @@ export const command: Command = {
           flags.on("files") ? { ...layer, contents: contents(index) } : layer,
         ),
         wasted: { bytes: facts.wasted.reduce((sum, file) => sum + file.size, 0), files: facts.wasted },
+        attestations,
       },
     };
     process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
   },
 };
+
+/** What is said of the image, or of the index that it is in. */
+async function attestationsOf(
+  { source, descriptor, shown }: Located,
+  image: Located["descriptor"],
+  signal: AbortSignal,
+): Promise<readonly FoundAttestation[]> {
+  const { readAttestations } = await import("@lading/trust");
+  const index = isIndexType(descriptor.mediaType) ? descriptor : undefined;
+  return await naming(shown, async () => await readAttestations(source, image, { index, signal }));
+}
 
 /** Shows the container, when one is meant; the runner is loaded only for what could be its name. */
 async function isContainer(flags: Flags, signal: AbortSignal): Promise<boolean> {

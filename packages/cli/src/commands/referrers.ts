@@ -1,5 +1,15 @@
-import { referrersOf } from "@lading/oci";
-import { locate } from "../locate.ts";
+import {
+  type Descriptor,
+  type FoundReferrer,
+  formatPlatform,
+  isAttestation,
+  isIndexType,
+  type Options,
+  parseIndex,
+  readBlob,
+  referrersOf,
+} from "@lading/oci";
+import { type Located, locate } from "../locate.ts";
 import { openPlatform } from "../open-platform.ts";
 import type { Command } from "../program.ts";
 import { formatSize } from "../progress/quantity.ts";
@@ -22,7 +32,12 @@ export const command: Command = {
     const subject =
       platform === undefined ? located.descriptor : (await openPlatform(located, platform, { signal })).descriptor;
     const wanted = flags.text("artifact-type");
-    const found = (await referrersOf(located.source, subject, { signal })).filter(
+    const referring: readonly Shown[] = await referrersOf(located.source, subject, { signal });
+    const known = new Set(referring.map(({ descriptor }) => descriptor.digest));
+    const beside = (await besideImages(located, subject, { signal })).filter(
+      ({ descriptor }) => !known.has(descriptor.digest),
+    );
+    const found = [...referring, ...beside].filter(
       ({ descriptor }) => wanted === undefined || descriptor.artifactType === wanted,
     );
     if (flags.on("json")) {
@@ -35,17 +50,45 @@ export const command: Command = {
       return;
     }
     const style = styleFor(process.stdout);
-    const rows = found.map(({ descriptor, tag }) => [
+    const rows = found.map(({ descriptor, tag, of }) => [
       descriptor.digest,
-      printable(descriptor.artifactType ?? (tag === undefined ? descriptor.mediaType : kindOf(tag))),
+      printable(
+        descriptor.artifactType ??
+          (tag !== undefined ? kindOf(tag) : of === undefined ? descriptor.mediaType : "BuildKit attestation"),
+      ),
       formatSize(descriptor.size),
-      style.dim(printable(tag === undefined ? annotations(descriptor.annotations) : tag)),
+      style.dim(printable(of ?? tag ?? annotations(descriptor.annotations))),
     ]);
     process.stdout.write(
       `${table(flags.on("quiet") ? rows.map(([digest = ""]) => [digest]) : rows, [2]).join("\n")}\n`,
     );
   },
 };
+
+interface Shown extends FoundReferrer {
+  /** The image that it is about, where it does not refer to it. */
+  readonly of?: string;
+}
+
+/** What BuildKit attests: manifests that lie beside the images of an index, and name no subject. */
+async function besideImages(
+  { source, descriptor: index }: Located,
+  subject: Descriptor,
+  options: Options,
+): Promise<readonly Shown[]> {
+  if (!isIndexType(index.mediaType)) return [];
+  const { manifests } = parseIndex(
+    await readBlob(source.blob(index), options),
+    index.mediaType,
+    `index ${index.digest}`,
+  );
+  return manifests.filter(isAttestation).flatMap((descriptor): readonly Shown[] => {
+    const digest = descriptor.annotations?.["vnd.docker.reference.digest"];
+    if (digest === undefined || (subject.digest !== index.digest && subject.digest !== digest)) return [];
+    const platform = manifests.find((entry) => entry.digest === digest)?.platform;
+    return [{ descriptor, of: `of ${platform === undefined ? digest : formatPlatform(platform)}` }];
+  });
+}
 
 const kinds: Readonly<Record<string, string>> = {
   sig: "cosign signature",
