@@ -1,8 +1,5 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { copy, LayoutStore } from "@lading/oci";
 import { randomImage, type RandomImage, temporaryFolder, validateImage } from "@lading/testkit";
@@ -10,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attempt, installed, isRoot, run } from "./command.ts";
 import { startContainerd } from "./containerd.ts";
 import { lading } from "./lading.ts";
+import { serving } from "./lading-serve.ts";
 import { startPodman } from "./podman.ts";
 
 /* What others pull from `lading serve`, and push to it. */
@@ -27,34 +25,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => folder[Symbol.asyncDispose]());
-
-interface Serving extends AsyncDisposable {
-  readonly host: string;
-  /** What it wrote to stderr so far. */
-  readonly log: () => string;
-}
-
-/** Runs `lading serve` until the scope ends, which has to be its good end. */
-async function serving(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Serving> {
-  const command = fileURLToPath(new URL("../../lading", import.meta.url));
-  const child = spawn(command, ["serve", "--listen", "127.0.0.1:0", "--json", ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...env },
-  });
-  let log = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
-  const exited = once(child, "exit");
-  const [line]: unknown[] = await Promise.race([once(createInterface(child.stdout), "line"), exited]);
-  if (typeof line !== "string") throw new Error(`Cannot run lading serve: ${log}`);
-  return {
-    host: new URL(String(/"url":"([^"]*)"/.exec(line)?.[1])).host,
-    log: () => log,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGINT");
-      expect(await exited).toEqual([0, null]);
-    },
-  };
-}
 
 describe("an image in a layout", () => {
   test.runIf(installed("skopeo"))("is pulled by skopeo, by its full name and as from a mirror", async () => {

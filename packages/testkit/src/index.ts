@@ -5,6 +5,7 @@ export { engineSuite } from "./engine-suite.ts";
 export type { Elsewhere } from "./engine-suite/elsewhere.ts";
 export { Bench, type Ended, type EngineUnderTest, outputOf } from "./engine-suite/bench.ts";
 export { temporaryFolder } from "./folder.ts";
+export { predicateIssues } from "./predicates.ts";
 export { parseProbe, type ProbeMount, type ProbeReport } from "./probe.ts";
 export { type ProbeFile, probeImage, type ProbeImage, type ProbeImageOptions } from "./probe-image.ts";
 export { randomImage, type RandomImage, type RandomImageOptions } from "./random-image.ts";

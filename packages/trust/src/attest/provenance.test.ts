@@ -1,5 +1,6 @@
+import { predicateIssues } from "@lading/testkit";
 import { expect, test } from "vitest";
-import { provenanceOf } from "./provenance.ts";
+import { provenanceOf, provenanceType } from "./provenance.ts";
 
 const facts = {
   buildType: "https://example.org/build/v1",
@@ -19,6 +20,14 @@ test("provenance has what SLSA v1 asks for, and nothing that is not known", () =
       runDetails: { builder: { id: "https://example.org/builder", version: { builder: "1.2.3" } } },
     }),
   );
+});
+
+test("provenance is valid by what SLSA v1 asks for", async () => {
+  const all = { ...facts, started: new Date(), finished: new Date(), invocationId: "https://ci.example/1" };
+
+  expect(await predicateIssues(provenanceType, provenanceOf(facts))).toEqual([]);
+  expect(await predicateIssues(provenanceType, provenanceOf(all))).toEqual([]);
+  expect(await predicateIssues(provenanceType, provenanceOf({ ...facts, buildType: "" }))).not.toEqual([]);
 });
 
 test("times are of seconds, beside what the run is called", () => {

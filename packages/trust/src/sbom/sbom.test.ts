@@ -1,9 +1,7 @@
-import { Version } from "@cyclonedx/cyclonedx-library/Spec";
-import { JsonStrictValidator } from "@cyclonedx/cyclonedx-library/Validation";
+import { predicateIssues } from "@lading/testkit";
 import { expect, test } from "vitest";
 import { imageOf } from "./image-of.suite.ts";
 import { makeSbom, type SbomFormat } from "./sbom.ts";
-import { spdxIssues } from "./spdx-schema.suite.ts";
 
 const formats: readonly SbomFormat[] = ["cyclonedx", "spdx"];
 const tool = { name: "lading", version: "0.1.0" };
@@ -54,19 +52,14 @@ async function documentOf(format: SbomFormat): Promise<Readonly<Record<string, u
   return document;
 }
 
-test("a CycloneDX SBOM is valid by its schema", async () => {
-  const text = JSON.stringify(await documentOf("cyclonedx"));
+// The first to ask has the schema compiled, which takes seconds where others work as well.
+test.each(formats)("a %s SBOM is valid by its schema", { timeout: 60_000 }, async (format) => {
+  const { document, predicateType } = await makeSbom(await fullImage(), { format, tool, name: "ghcr.io/acme/app:1" });
+  const listed = format === "spdx" ? "packages" : "components";
 
-  expect(await new JsonStrictValidator(Version.v1dot6).validate(text)).toBeNull();
+  expect(await predicateIssues(predicateType, document)).toEqual([]);
   // It would have said so.
-  expect(await new JsonStrictValidator(Version.v1dot6).validate(text.replace('"container"', '"box"'))).not.toBeNull();
-});
-
-test("an SPDX SBOM is valid by its schema, and every relationship leads somewhere", async () => {
-  const document = await documentOf("spdx");
-
-  expect(spdxIssues(document)).toEqual([]);
-  expect(spdxIssues({ ...document, packages: [{ name: "x" }] })).not.toEqual([]);
+  expect(await predicateIssues(predicateType, { ...document, [listed]: [{ name: "x" }] })).not.toEqual([]);
 });
 
 test("components say where they are, what they need, and which layer brought them", async () => {
@@ -167,12 +160,8 @@ test("an image without a name is called by its digest, and one without packages 
   const image = await imageOf({ layers: [{ a: "" }] });
 
   for (const format of formats) {
-    const { document } = await makeSbom(image, { format, tool });
+    const { document, predicateType } = await makeSbom(image, { format, tool });
     expect(JSON.stringify(document)).toContain(`"name":"${image.descriptor.digest}"`);
-    expect(
-      format === "spdx"
-        ? spdxIssues(document)
-        : await new JsonStrictValidator(Version.v1dot6).validate(JSON.stringify(document)),
-    ).toEqual(format === "spdx" ? [] : null);
+    expect(await predicateIssues(predicateType, document)).toEqual([]);
   }
 });
