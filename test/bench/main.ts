@@ -10,6 +10,7 @@ import { benchDockerfile } from "./dockerfile.ts";
 import { benchFrontEnds } from "./front-ends.ts";
 import { benchRegistry } from "./registry.ts";
 import { benchRunner } from "./runner.ts";
+import { benchSbom } from "./sbom.ts";
 import { table } from "./table.ts";
 import { prepare, type Workload, workloads } from "./workloads.ts";
 
@@ -55,8 +56,10 @@ console.log(
 if (subject === "front-ends") {
   benchDockerfile(values.dir, rounds);
   benchFrontEnds(values.dir, rounds);
-} else if (subject === "trust") benchBundle(values.dir, rounds);
-else if (subject === "registry") await benchRegistry(values.dir, rounds);
+} else if (subject === "trust") {
+  benchSbom(values.dir, rounds);
+  benchBundle(values.dir, rounds);
+} else if (subject === "registry") await benchRegistry(values.dir, rounds);
 else if (subject === "runner") await benchRunner(values.dir, rounds);
 else {
   benchStartUp();

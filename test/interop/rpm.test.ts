@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { beforeAll, afterAll, describe, expect, test } from "vitest";
@@ -151,6 +151,20 @@ describe.runIf(installed("rpm", "rpmbuild", "db_load"))("databases of rpm", () =
       ref.includes("/tool@") ? [ref, dependsOn] : [],
     );
     expect(needed).toEqual([expect.stringContaining("/base@"), library]);
+  });
+
+  test("diff --packages tells what an update changed, epochs and all", async () => {
+    await sbomOf("rpmdb.sqlite", "old");
+    await rename(at("image.tar"), at("before.tar"));
+    await sbomOf("rpmdb.sqlite", "old", "new");
+
+    const diff = ["diff", "--packages", "oci-archive:before.tar", "oci-archive:image.tar"];
+    expect((await lading(diff, { cwd: folder.path, env: { NO_COLOR: "1" } })).split("\n")).toEqual([
+      "~  rpm  library  2:1-3.el9 → 2:2-3.el9  layer 3",
+      "+  rpm  tool     0:1.0-3.el9            layer 3",
+      "2 → 3 packages: 1 added, 0 removed, 1 changed",
+      "",
+    ]);
   });
 
   test.each([512, 4096, 65_536])("one of Berkeley DB in pages of %i bytes has them too", async (pageSize) => {
