@@ -86,6 +86,6 @@ export {
 export { formatLayerIndex, parseLayerIndex } from "./layer/layer-index-text.ts";
 export { type LayerStats, Tree, type WastedFile } from "./layer/tree.ts";
 export type { Inode, TreeNode } from "./layer/tree-node.ts";
-export { extractImage, type ExtractOptions, type ExtractReport } from "./layer/extract.ts";
+export { extractImage, type ExtractOptions, type ExtractReport, type FileOwner } from "./layer/extract.ts";
 export { flattenImage } from "./layer/flatten.ts";
 export { type Layered, readFiles, readTree, type ReadTreeOptions } from "./layer/layered-files.ts";

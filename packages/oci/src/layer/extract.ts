@@ -26,8 +26,17 @@ import type { Tree } from "./tree.ts";
 import type { TreeNode } from "./tree-node.ts";
 
 export interface ExtractOptions extends ReadTreeOptions {
-  /** Give files the owners, and the setuid and setgid bits, that the layers say. Default: only when running as root. */
-  readonly owners?: boolean | undefined;
+  /**
+   * Give files the owners, and the setuid and setgid bits, that the layers say; or the owners that a function makes of
+   * those. Default: only when running as root.
+   */
+  readonly owners?: boolean | ((owner: FileOwner) => FileOwner) | undefined;
+}
+
+/** Who a file belongs to. */
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 export interface ExtractReport {
@@ -57,11 +66,16 @@ export async function extractImage(
   const tree = await readTree(image, options);
   const made = takeFolder(folder);
   try {
-    return await new Extraction(folder, tree, options.owners ?? process.getuid?.() === 0).run(image, options);
+    const { owners = process.getuid?.() === 0 } = options;
+    return await new Extraction(folder, tree, owners === true ? asTheyAre : owners).run(image, options);
   } catch (error) {
     await empty(folder, made);
     throw error;
   }
+}
+
+function asTheyAre(owner: FileOwner): FileOwner {
+  return owner;
 }
 
 /** Makes the folder, or sees that it is empty; whether it was made. */
@@ -86,11 +100,11 @@ async function empty(folder: string, made: boolean): Promise<void> {
 class Extraction {
   readonly #folder: string;
   readonly #tree: Tree;
-  readonly #owners: boolean;
+  readonly #owners: false | ((owner: FileOwner) => FileOwner);
   readonly #skipped: { path: string; reason: string }[] = [];
   readonly #count = { files: 0, directories: 0, links: 0, bytes: 0 };
 
-  constructor(folder: string, tree: Tree, owners: boolean) {
+  constructor(folder: string, tree: Tree, owners: false | ((owner: FileOwner) => FileOwner)) {
     this.#folder = folder;
     this.#tree = tree;
     this.#owners = owners;
@@ -107,8 +121,8 @@ class Extraction {
     // Modes and times last, and inside out: a directory may be closed to us, and filling it changes its time.
     for (const node of [this.#tree.root, ...directories].toReversed())
       this.#attempt(node, (path) => {
-        const { uid, gid, mtime } = node.header;
-        if (this.#owners) chownSync(path, uid, gid);
+        const { mtime } = node.header;
+        this.#own(node, (uid, gid) => chownSync(path, uid, gid));
         chmodSync(path, this.#mode(node));
         utimesSync(path, time(mtime), time(mtime));
         this.#count.directories++;
@@ -117,7 +131,7 @@ class Extraction {
   }
 
   async #writeFile(node: TreeNode, body: Bytes): Promise<void> {
-    const { uid, gid, mtime } = node.header;
+    const { mtime } = node.header;
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const file = this.#attempt(node, (path) => openSync(path, flags, 0o600));
     try {
@@ -127,7 +141,7 @@ class Extraction {
         });
       this.#attempt(node, () => {
         // The owner before the mode: chown clears setuid.
-        if (this.#owners) fchownSync(file, uid, gid);
+        this.#own(node, (uid, gid) => fchownSync(file, uid, gid));
         fchmodSync(file, this.#mode(node));
         futimesSync(file, time(mtime), time(mtime));
       });
@@ -159,16 +173,32 @@ class Extraction {
     // Symlinks last of all: until here no path can lead through one. Several names of one are several links.
     for (const node of symlinks)
       this.#attempt(node, (path) => {
-        const { uid, gid, mtime, linkname } = node.header;
+        const { mtime, linkname } = node.header;
         symlinkSync(Buffer.from(encodeBytestring(linkname)), path);
-        if (this.#owners) lchownSync(path, uid, gid);
+        this.#own(node, (uid, gid) => lchownSync(path, uid, gid));
         lutimesSync(path, time(mtime), time(mtime));
         this.#count.links++;
       });
   }
 
+  #own({ header, path }: TreeNode, chown: (uid: number, gid: number) => void): void {
+    if (this.#owners === false) return;
+    const { uid, gid } = this.#owners(header);
+    try {
+      chown(uid, gid);
+    } catch (cause) {
+      // What Linux says of ids that a user namespace does not have.
+      if (!(cause instanceof Error && "code" in cause && cause.code === "EINVAL")) throw cause;
+      throw new OciError(
+        "COPY_FAILED",
+        `Cannot give ${JSON.stringify(path)} to ${uid}:${gid}: this user namespace has no such id`,
+        { cause, hint: "Map more: `usermod --add-subuids` and `--add-subgids` give ranges to a user" },
+      );
+    }
+  }
+
   #mode(node: TreeNode): number {
-    return this.#owners ? node.header.mode : node.header.mode & 0o1777;
+    return this.#owners !== false ? node.header.mode : node.header.mode & 0o1777;
   }
 
   #skip(node: TreeNode, reason: string): void {
@@ -185,6 +215,7 @@ class Extraction {
     try {
       return action(this.#path(node));
     } catch (error) {
+      if (error instanceof OciError) throw error;
       throw new OciError("COPY_FAILED", `Cannot extract ${JSON.stringify(node.path)}: ${text(error)}`, {
         cause: error,
       });
