@@ -170,6 +170,45 @@ async function withShell(work: Workspace): Promise<void> {
   await chmod(join(work.path, "root/sh"), 0o755);
 }
 
+test.runIf(canRun)(
+  "a bind mount has what COPY would take: an ignored file is neither seen nor a reason to run again",
+  async () => {
+    await using work = await workspace({
+      Dockerfile: `FROM scratch
+COPY root /bin/
+RUN --mount=type=bind,target=/m --mount=type=bind,source=src/a,target=/a,rw cd /m && echo lost > /a && for i in *; do echo "$i $(echo $i/*)"; done > /seen
+RUN --mount=type=bind,from=extra,source=sub,target=/m while read -r line; do echo "$line"; done < /m/b > /other; [ ! -e /m/c ]
+`,
+      ".dockerignore": "secret\nsrc/hidden\n*.tar\n",
+      secret: "hush",
+      "src/a": "a\n",
+      "src/hidden": "x",
+      "../extra/.dockerignore": "**/c\n",
+      "../extra/sub/b": "b\n",
+      "../extra/sub/c": "c",
+    });
+    await withShell(work);
+    const env = { LADING_ROOT: join(work.path, "../state") };
+    const build = async (): ReturnType<Workspace["lading"]> =>
+      await work.lading(["build", "-q", "-o", "oci-archive:out.tar", "--build-context", "extra=../extra"], env);
+    const text = async (path: string): Promise<string> =>
+      await run("sh", ["-c", `${ladingCommand} export oci-archive:out.tar - | tar -xOf - ${path}`], { cwd: work.path });
+
+    const first = await build();
+    expect(first).toMatchObject({ status: 0, stderr: "" });
+    expect(await text("seen")).toBe("Dockerfile Dockerfile/*\nroot root/sh\nsrc src/a\n");
+    expect(await text("other")).toBe("b\n");
+    expect(await work.read("src/a")).toBe("a\n");
+
+    await work.write({ secret: "other", "../extra/sub/c": "other" });
+    expect(await build()).toEqual(first);
+    // Of a folder that stands for a name, what is in it counts as well.
+    await work.write({ "../extra/sub/b": "bb\n" });
+    expect((await build()).stdout).not.toBe(first.stdout);
+    expect(await text("other")).toBe("bb\n");
+  },
+);
+
 /** Waits for the other, twenty seconds at most. */
 function meet(own: string, other: string): string {
   const wait = `for i in $(seq 200); do [ -e /m/${other} ] && exit 0; sleep 0.1; done; exit 9`;

@@ -14,7 +14,7 @@ export type BuildEvent =
     }
   /** A line that the program wrote, without its end. */
   | { readonly type: "step-output"; readonly id: string; readonly line: string }
-  /** The program has ended, well or not. */
+  /** The program has ended by itself, well or not: one that was ended, or could not begin, is told no more of. */
   | { readonly type: "step-done"; readonly id: string; readonly ms: number }
   | {
       readonly type: "layer-start";

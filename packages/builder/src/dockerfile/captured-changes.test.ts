@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, lstat, mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -113,6 +113,20 @@ test.runIf(isRoot)(
     expect(entries[3]?.xattrs).toEqual(capability);
   },
 );
+
+test("with one owner for all, what was there keeps its own", async () => {
+  await using folder = await temporaryFolder();
+  await chmod(folder.path, 0o755);
+  const lower = below(directory("home", { uid: 5, gid: 6 }), { path: "home/old", uid: 7, gid: 8 });
+  await unpack(folder.path, [directory("home"), { path: "home/old" }, { path: "home/new" }]);
+  const entries = await capturedChanges(folder.path, { lower, singleOwner: true });
+  const { uid, gid } = await lstat(join(folder.path, "home/new"));
+  expect(entries.map((entry) => [entry.path, entry.uid, entry.gid])).toEqual([
+    ["home", 5, 6],
+    ["home/new", uid, gid],
+    ["home/old", 7, 8],
+  ]);
+});
 
 test.runIf(isRoot)("what is gone is removed where there was something, and only there", async () => {
   const lower = below(directory("etc"), { path: "etc/group" }, directory("srv"), { path: "srv/old" }, directory("opt"));

@@ -10,6 +10,8 @@ import { type ExtendedAttributes, extendedAttributes } from "./extended-attribut
 export interface CaptureOptions extends Options {
   /** What the changes were made to. */
   readonly lower: Lower;
+  /** Whether owners are not known, and those of what was there stay: see `StepRunner`. Default: false. */
+  readonly singleOwner?: boolean | undefined;
   /** Seconds; times after it become this one (SOURCE_DATE_EPOCH). Default: all stay as they are. */
   readonly latest?: number | undefined;
 }
@@ -123,8 +125,10 @@ function deviceOf(device: number): { readonly devmajor: number; readonly devmino
 
 const removed = { mode: 0, uid: 0, gid: 0, mtime: 0 } as const;
 
-function metaOf({ attributes, latest = Infinity }: Capture, path: string, stat: Stats): EntryMeta {
-  const { mode, uid, gid, mtimeMs } = stat;
+function metaOf(capture: Capture, path: string, stat: Stats): EntryMeta {
+  const { attributes, lower, singleOwner = false, latest = Infinity } = capture;
+  const { mode, mtimeMs } = stat;
+  const { uid, gid } = (singleOwner ? lower.get(path) : undefined) ?? stat;
   const meta = { path, mode: mode & 0o7777, uid, gid, mtime: Math.min(Math.floor(mtimeMs / 1000), latest) };
   const xattrs = new Map([...(attributes.get(path) ?? [])].filter(([name]) => isKept(name)));
   return xattrs.size === 0 ? meta : { ...meta, xattrs };

@@ -1,5 +1,4 @@
 import { availableParallelism } from "node:os";
-import { join, posix } from "node:path";
 import {
   type ContainerConfig,
   formatPlatform,
@@ -17,7 +16,6 @@ import type { LayerPlan } from "../entry.ts";
 import { BuildError } from "../errors.ts";
 import { parseOwner } from "../list/attributes.ts";
 import { readIgnoreFile } from "../list/ignore.ts";
-import { listLayer } from "../list/list.ts";
 import type { ListedEntry } from "../list/listing.ts";
 import type { Matcher } from "../list/patterns.ts";
 import { type Packing, toLayer } from "../pack/packing.ts";
@@ -26,7 +24,7 @@ import { planLayer } from "../plan/plan.ts";
 import { isSamePlan } from "../plan/same-plan.ts";
 import { nearest } from "../nearest.ts";
 import type { BuildRequest, LocatedBase } from "../result.ts";
-import type { AddSpec } from "../spec.ts";
+import { contextMount } from "./context-mount.ts";
 import { blame, dockerfileError, DockerfileError } from "./dockerfile-error.ts";
 import type { DockerfileRequest } from "./dockerfile-request.ts";
 import { expandWord, expandWords } from "./expand-word.ts";
@@ -34,8 +32,9 @@ import { DiskFiles } from "./disk-files.ts";
 import { heedChecks } from "./heed-checks.ts";
 import { ContentsOfLayers, imageFiles } from "./image-files.ts";
 import { parseDockerfile } from "./parse-dockerfile.ts";
-import { commandLine, type MountSources, prepareMount, type PreparedMount, runStep, type RunWork } from "./run-step.ts";
+import { type MountSources, prepareMount, type PreparedMount } from "./prepare-mount.ts";
 import { readTransfer } from "./read-transfer.ts";
+import { commandLine, runStep, type RunWork } from "./run-step.ts";
 import { RunningSteps } from "./running-steps.ts";
 import { Scope } from "./scope.ts";
 import { SharedWork } from "./shared-work.ts";
@@ -331,30 +330,22 @@ export class StageEvaluation {
   /** What the mounts of a step are made of. */
   #mountSources(packing: Packing, name: string, { work, stages, stage, target }: At): MountSources {
     const { secrets, ssh, contexts } = this.#dockerfile;
-    const { context, cacheDir, signal } = this.#request;
+    const { cacheDir, sourceDateEpoch: latest, signal } = this.#request;
     return {
-      context: async (path) => {
-        const source = posix.normalize(`/${path}`).slice(1) || ".";
-        const add: AddSpec = { src: [source], dest: "/", mode: "source", dirMode: "source", mtime: "source" };
-        const listed = await listLayer(
-          { add: [add] },
-          { context, ignore: this.#ignore, timestamp: 0, allowSecrets: ["**"], cacheDir, signal },
-        );
-        const { plan } = planLayer({ name, listed, remove: [], lower: nothing, accounts: undefined, mtime: 0 });
-        return { disk: join(context, source), key: (await packing.pack(plan)).diffId };
-      },
-      from: async (from) => {
-        const found = findStage(stages.all.slice(0, stage.index), from);
-        const named = contexts?.[from];
-        if (found === undefined && named !== undefined && "folder" in named) return named;
+      files: async (from, path) => {
+        const found = from === undefined ? undefined : findStage(stages.all.slice(0, stage.index), from);
+        const named = from === undefined || found !== undefined ? undefined : contexts?.[from];
+        const folder = named !== undefined && "folder" in named ? { name: from ?? "", path: named.folder } : undefined;
+        if (from === undefined || folder !== undefined)
+          return await contextMount(this.#folder(folder), path, { name, packing, cacheDir, latest, signal });
         const { base, layers } =
           found === undefined
             ? { base: await this.#image(from, target), layers: [] }
             : await this.#stage(stages, found, target);
         const packed = layers.map(async (plan) => toLayer(await packing.pack(plan), packing.source));
-        const files = { base, layers: await Promise.all(packed) };
+        const files = { base, layers: await Promise.all(packed), path };
         const all = [...(base?.image.layers ?? []), ...files.layers];
-        return { files, key: all.map(({ diffId }) => diffId) };
+        return { ...files, key: all.map(({ diffId }) => diffId) };
       },
       cacheDir,
       workdir: work.config.workdir,

@@ -97,6 +97,10 @@ test("a stage that fails ends the others, and is the one that is told", async ()
     "4:1 Cannot run fail: it ended with code 7",
   );
   expect(runner.aborted).toEqual(["hang"]);
+  // The one that was ended has no time to tell of.
+  const texts = new Map(space.events.flatMap((event) => (event.type === "step-start" ? [[event.id, event.text]] : [])));
+  const done = space.events.flatMap((event) => (event.type === "step-done" ? [texts.get(event.id)] : []));
+  expect(done).toEqual(['RUN ["fail"]']);
 });
 
 test("platforms are built at the same time, and what is equal for them runs once", async () => {

@@ -69,6 +69,11 @@ export interface StepResult extends AsyncDisposable {
  */
 export interface StepRunner {
   /**
+   * Whether programs see every file as root's, and can give them to nobody else, since there is no other id. In the layer
+   * what was there before keeps its owner then. Default: false.
+   */
+  readonly singleOwner?: boolean | undefined;
+  /**
    * Runs a step to its end. Output is handed on as it comes. Throws StepFailed when the program ends with
    * another code than 0, and what the runtime throws when it cannot be started.
    */
@@ -84,9 +89,12 @@ export class StepFailed extends Error {
   override readonly name: string = "StepFailed";
   /** 128 and the signal's number when a signal ended it. */
   readonly exitCode: number;
+  /** What may have been missing. */
+  readonly hint: string | undefined;
 
-  constructor(message: string, exitCode: number) {
+  constructor(message: string, exitCode: number, { hint }: { readonly hint?: string | undefined } = {}) {
     super(message);
     this.exitCode = exitCode;
+    this.hint = hint;
   }
 }
