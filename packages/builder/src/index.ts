@@ -40,7 +40,7 @@ export type {
 } from "./result.ts";
 export { type Compression, formatCompression, parseCompression } from "./pack/compression.ts";
 export { LayerCache } from "./pack/layer-cache.ts";
-export type { CacheStats, PruneOptions, PruneResult } from "./pack/cache-upkeep.ts";
+export type { CacheStats, Prunable, PruneOptions, PruneResult } from "./pack/cache-upkeep.ts";
 export {
   type Step,
   StepFailed,

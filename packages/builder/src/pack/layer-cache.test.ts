@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { cacheStats } from "./cache-upkeep.ts";
+import { cacheStats, type Prunable } from "./cache-upkeep.ts";
 import { LayerCache } from "./layer-cache.ts";
 import { packLayer } from "./pack.ts";
 import { diskPlan, mixedBytes, packOptions, temporaryFolder } from "./pack.suite.ts";
@@ -186,7 +186,7 @@ test("a killed build leaves nothing that a later one trusts, and the next one sw
 
   await LayerCache.open(folder);
 
-  expect(cacheStats(folder)).toEqual({ blobs: 0, bytes: 0, records: 0, temporaryBytes: 0 });
+  expect(cacheStats(folder)).toMatchObject({ blobs: 0, bytes: 0, records: 0, temporaryBytes: 0 });
 }, 20_000);
 
 test("processes that pack one layer into one cache at the same time agree", async () => {
@@ -227,15 +227,45 @@ test("prune removes what was not used lately, with its records, and then the old
   const [, second, third] = layers;
 
   const size = third?.descriptor.size ?? 0;
-  expect(options.cache.prune({ maxAgeMs: Date.now() - 1_500_000 })).toEqual({ removed: 1, bytes: size });
+  expect(await options.cache.prune({ maxAgeMs: Date.now() - 1_500_000 })).toEqual({ removed: 1, bytes: size });
   expect(cacheStats(folder)).toMatchObject({ blobs: 2, records: 6 });
 
-  expect(options.cache.prune({ maxBytes: size })).toEqual({ removed: 1, bytes: size });
+  expect(await options.cache.prune({ maxBytes: size })).toEqual({ removed: 1, bytes: size });
   expect(second && (await store.has(second.descriptor))).toBe(false);
   expect(third && (await store.has(third.descriptor))).toBe(true);
 
-  options.cache.clear();
-  expect(cacheStats(folder)).toEqual({ blobs: 0, bytes: 0, records: 0, temporaryBytes: 0 });
+  await options.cache.clear();
+  expect(cacheStats(folder)).toEqual({
+    blobs: 0,
+    bytes: 0,
+    records: 0,
+    temporaryBytes: 0,
+    mounts: 0,
+    mountBytes: 0,
+  });
+});
+
+test("prune counts folders of mounts and what else it is told of, and goes on where something is in use", async () => {
+  const { cache } = await packOptions({ compression: "none" });
+  const mount = join(cache.folder, "mounts/of-npm");
+  mkdirSync(join(mount, "deep"), { recursive: true });
+  writeFileSync(join(mount, "deep/file"), mixedBytes(1000, 1));
+  utimesSync(mount, 2000, 2000);
+  expect(cache.stats()).toMatchObject({ mounts: 1, mountBytes: 1000 });
+
+  const asked: string[] = [];
+  const other = (name: string, used: number, isFree: boolean): Prunable => ({
+    bytes: 500,
+    usedMs: used * 1000,
+    remove: () => {
+      asked.push(name);
+      return isFree;
+    },
+  });
+  const others = [other("used", 1000, false), other("free", 1500, true), other("new", 9000, true)];
+  expect(await cache.prune({ maxBytes: 1000, others })).toEqual({ removed: 2, bytes: 1500 });
+  expect(asked).toEqual(["used", "free"]);
+  expect(cache.stats()).toMatchObject({ mounts: 0, mountBytes: 0 });
 });
 
 test("using a layer counts as use for pruning", async () => {
@@ -247,5 +277,5 @@ test("using a layer counts as use for pruning", async () => {
 
   await packLayer(plan, options);
 
-  expect(options.cache.prune({ maxAgeMs: 3_600_000 }).removed).toBe(0);
+  expect((await options.cache.prune({ maxAgeMs: 3_600_000 })).removed).toBe(0);
 });

@@ -135,13 +135,13 @@ export class LayerCache {
   }
 
   /** Remove what was not used lately; see pruneCache(). */
-  prune(options?: PruneOptions): PruneResult {
+  prune(options?: PruneOptions): Promise<PruneResult> {
     return pruneCache(this.folder, options);
   }
 
   /** Remove every layer and everything known of earlier builds. */
-  clear(): PruneResult {
-    return clearCache(this.folder);
+  clear(options?: Pick<PruneOptions, "others">): Promise<PruneResult> {
+    return clearCache(this.folder, options);
   }
 
   get #temporary(): string {
@@ -168,6 +168,7 @@ const besideBlobs: readonly string[] = [
   "archives",
   "indexes",
   "layers",
+  "mounts",
   "outputs",
   "references",
   "tmp",

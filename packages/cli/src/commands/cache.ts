@@ -1,4 +1,6 @@
 import { LayerCache } from "@lading/builder";
+import { stepBases } from "@lading/runner";
+import { isUnprivileged, runInNamespace } from "../build/namespace-root.ts";
 import { cacheFolder } from "../cache-folder.ts";
 import type { Command } from "../program.ts";
 import { formatCount, formatSize } from "../progress/quantity.ts";
@@ -26,7 +28,7 @@ export const command: Command = {
     ["cache prune --older-than 7d", "forget what a week of builds did not use"],
     ["cache prune --max-size 2GB", "keep what was used last"],
   ],
-  run: async ({ flags }) => {
+  run: async ({ flags, interruption }) => {
     const folder = cacheFolder(flags.text("cache-dir"));
     const print = (document: object, text: string): void => {
       process.stdout.write(flags.on("json") ? `${JSON.stringify(document)}\n` : `${text}\n`);
@@ -35,26 +37,37 @@ export const command: Command = {
     if (action === "dir") return print({ dir: folder }, folder);
 
     const cache = await LayerCache.open(folder);
+    const bases = stepBases();
     if (action === "ls") {
-      const { blobs, bytes, records, temporaryBytes } = cache.stats();
+      const stats = cache.stats();
+      const baseBytes = bases.reduce((total, base) => total + base.bytes, 0);
       const rows = [
-        ["  layers", formatSize(bytes), formatCount(blobs, "file")],
-        ["  known builds of layers", "", formatCount(records, "record")],
-        ["  unfinished", formatSize(temporaryBytes), ""],
+        ["  layers", formatSize(stats.bytes), formatCount(stats.blobs, "file")],
+        ["  known builds of layers", "", formatCount(stats.records, "record")],
+        ["  kept by RUN --mount=type=cache", formatSize(stats.mountBytes), formatCount(stats.mounts, "folder")],
+        ["  unpacked for RUN", formatSize(baseBytes), formatCount(bases.length, "base")],
+        ["  unfinished", formatSize(stats.temporaryBytes), ""],
       ];
-      return print({ dir: folder, blobs, bytes, records, temporaryBytes }, [folder, ...table(rows, [1, 2])].join("\n"));
+      return print(
+        { dir: folder, ...stats, bases: bases.length, baseBytes },
+        [folder, ...table(rows, [1, 2])].join("\n"),
+      );
     }
+    // Files of programs belong to ids that only root has, of the machine or of a namespace.
+    if (isUnprivileged() && (bases.length > 0 || cache.stats().mounts > 0))
+      return await runInNamespace(flags, interruption);
 
     const size = flags.text("max-size");
     const age = flags.text("older-than") ?? (size === undefined ? "30d" : undefined);
     const freed =
       action === "clear"
-        ? cache.clear()
-        : cache.prune({
+        ? await cache.clear({ others: bases })
+        : await cache.prune({
+            others: bases,
             maxAgeMs: age === undefined ? undefined : parseAge(age),
             maxBytes: size === undefined ? undefined : parseSize("max-size", size),
           });
-    print(freed, `freed ${formatSize(freed.bytes)} in ${formatCount(freed.removed, "file")}`);
+    print(freed, `freed ${formatSize(freed.bytes)} in ${formatCount(freed.removed, "item")}`);
   },
 };
 
