@@ -42,8 +42,13 @@ userdel --force "$1" || groupdel "$1"
 rm -rf "$2"
 `;
 
+export interface MakeUserOptions {
+  /** Whether they get ids to map (subuid(5)). Default: true. */
+  readonly subordinateIds?: boolean;
+}
+
 /** Makes a user on this machine; takes root. Disposing of them removes them, and what is theirs. */
-export async function makeUser(): Promise<UnprivilegedUser> {
+export async function makeUser({ subordinateIds = true }: MakeUserOptions = {}): Promise<UnprivilegedUser> {
   const place = await temporaryFolder();
   const at = (name: string): string => join(place.path, name);
   const name = `lading-${randomBytes(4).toString("hex")}`;
@@ -56,7 +61,8 @@ export async function makeUser(): Promise<UnprivilegedUser> {
   chmodSync(place.path, 0o755);
   // Where groups are counted apart from users, as on many machines: one number is not taken for the other.
   await run("groupadd", ["--key", "GID_MIN=61000", "--key", "GID_MAX=64999", name]);
-  await run("useradd", ["--gid", name, "--create-home", "--home-dir", at("home"), "--shell", "/bin/sh", name]);
+  const ids = subordinateIds ? [] : ["--key", "SUB_UID_COUNT=0", "--key", "SUB_GID_COUNT=0"];
+  await run("useradd", [...ids, "--gid", name, "--create-home", "--home-dir", at("home"), "--shell", "/bin/sh", name]);
   const uid = Number(await run("id", ["-u", name]));
   const gid = Number(await run("id", ["-g", name]));
   for (const folder of ["run", "tmp", "files"]) {

@@ -1,4 +1,4 @@
-import { StepFailed, type StepRunner } from "@lading/builder";
+import { type Step, StepFailed, type StepRunner } from "@lading/builder";
 import { needsNetwork } from "./offline.ts";
 import { RuncSteps, type RuncStepsOptions } from "@lading/runner";
 
@@ -6,15 +6,27 @@ import { RuncSteps, type RuncStepsOptions } from "@lading/runner";
 export function openStepRunner(options: RuncStepsOptions = {}): StepRunner & AsyncDisposable {
   const steps = new RuncSteps(options);
   return {
+    singleOwner: steps.singleOwner,
     async run(step, runOptions) {
       if (step.network !== "none") needsNetwork(`run ${shown(step.argv)} with --network=${step.network}`);
       const end = await steps.run(step, runOptions);
       if (end.exitCode === 0) return end;
       await end[Symbol.asyncDispose]();
-      throw new StepFailed(`Cannot run ${shown(step.argv)}: it ended with code ${end.exitCode}`, end.exitCode);
+      throw new StepFailed(`Cannot run ${shown(step.argv)}: it ended with code ${end.exitCode}`, end.exitCode, {
+        hint: lackOf(step, steps.singleOwner),
+      });
     },
     [Symbol.asyncDispose]: () => steps[Symbol.asyncDispose](),
   };
+}
+
+/** What it did not have, which may have been why. */
+function lackOf({ network }: Step, singleOwner: boolean): string | undefined {
+  const lacks = [
+    ...(network === "none" ? ["no network (--network default or host gives it one)"] : []),
+    ...(singleOwner ? ["no id but root's (subuid(5) gives more)"] : []),
+  ];
+  return lacks.length === 0 ? undefined : `It had ${lacks.join(", and ")}`;
 }
 
 const mostShown = 200; // characters

@@ -88,3 +88,6 @@ export { ContainerdEngine, type ContainerdEngineOptions } from "./containerd/con
 export { probeContainerd } from "./containerd/containerd-info.ts";
 export { RuncSteps, type RuncStepsOptions, type RunStepOptions, type StepEnd } from "./steps/runc-steps.ts";
 export type { Step, StepFiles, StepMount } from "./steps/step.ts";
+export { type StepBase, stepBases } from "./steps/step-bases.ts";
+export { beginInUserNamespace, type BegunInUserNamespace, type UserNamespaceOptions } from "./steps/user-namespace.ts";
+export { findRuntime } from "./runc/find-runtime.ts";

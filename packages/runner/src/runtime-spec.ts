@@ -21,6 +21,8 @@ export interface RuntimePlace {
   readonly volumes?: Readonly<Record<string, string>> | undefined;
   /** The ids of a user namespace that the plan leaves to the engine: `auto`, `keep-id`, and any without root. */
   readonly idMaps?: IdMaps | undefined;
+  /** Whether the engine has no id but root's: groups and owners that are not there are left out then. Default: false. */
+  readonly singleId?: boolean | undefined;
   /** A folder to mount at /dev/shm in place of a new one: that of the container whose ipc namespace is joined. */
   readonly sharedMemory?: string | undefined;
   /**
@@ -44,7 +46,11 @@ export function runtimeSpec(plan: ContainerPlan, place: RuntimePlace): object {
     ociVersion: origins.time === "host" ? "1.0.2" : "1.1.0",
     ...(origins.uts === "new" ? { hostname: place.hostname } : {}),
     root: { path: place.root, readonly: plan.readonlyRoot },
-    process: processSpec({ ...plan, env: named(plan.env, origins.uts === "new" ? place.hostname : hostname()) }),
+    process: processSpec({
+      ...plan,
+      env: named(plan.env, origins.uts === "new" ? place.hostname : hostname()),
+      user: place.singleId === true ? { ...plan.user, additionalGids: [] } : plan.user,
+    }),
     mounts: mountsOf(plan, place, namespaces),
     linux: {
       ...(place.cgroupsPath === undefined ? {} : { cgroupsPath: place.cgroupsPath, resources: resourceSpec(plan) }),

@@ -69,7 +69,8 @@ export async function buildOnce(
         onEvent: (event) => progress.event(event),
       }),
   };
-  await using steps = dockerfile === undefined ? undefined : await stepsFor(dockerfile);
+  // A plan runs nothing.
+  await using steps = dockerfile === undefined || flags.on("dry-run") ? undefined : await stepsFor(dockerfile);
   const bases: UsedBase[] = [];
   const request: BuildRequest = {
     spec,

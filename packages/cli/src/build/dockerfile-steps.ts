@@ -1,10 +1,13 @@
-import type { DockerfileRequest, StepRunner } from "@lading/builder";
+import type { Dockerfile, DockerfileRequest, StepRunner } from "@lading/builder";
+
+/** Whether a Dockerfile runs programs. A trigger of a base may do so as well: that is not known yet. */
+export function hasRun({ stages }: Dockerfile): boolean {
+  return stages.some(({ instructions }) => instructions.some(({ keyword }) => keyword === "RUN"));
+}
 
 /** What runs the RUN instructions of a Dockerfile; undefined when it has none, or nothing here can. */
 export async function stepsFor({ file }: DockerfileRequest): Promise<(StepRunner & AsyncDisposable) | undefined> {
-  const runs = file.stages.some(({ instructions }) => instructions.some(({ keyword }) => keyword === "RUN"));
-  // A trigger of a base may run something as well; that base is not known yet.
-  if (!runs) return undefined;
+  if (!hasRun(file)) return undefined;
   const { openStepRunner } = await import("../step-runner.ts");
   const { RunnerError } = await import("@lading/runner");
   try {

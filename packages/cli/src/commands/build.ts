@@ -2,6 +2,7 @@ import type { Options } from "yargs";
 import { checkByFlags } from "../build/check-by-flags.ts";
 import { buildOnce } from "../build/build-once.ts";
 import { loadable } from "../build/build-destinations.ts";
+import { runInNamespace, takesNamespace } from "../build/namespace-root.ts";
 import { untilInterrupted } from "../interruption.ts";
 import type { Command } from "../program.ts";
 import { registryOptions } from "../registry-flags.ts";
@@ -68,12 +69,16 @@ export const command: Command = {
     ["build -t app:1 --load podman", "into podman's store, without a file"],
     ["build -t app:1 --load podman --watch", "the same after every edit"],
   ],
-  run: async ({ flags, signal }) => {
+  run: async ({ flags, signal, interruption }) => {
     if (flags.on("check")) return await checkByFlags(flags, { signal });
-    if (!flags.on("watch")) return void (await buildOnce(flags, signal));
+    if (!flags.on("watch")) {
+      if (await takesNamespace(flags)) return await runInNamespace(flags, interruption);
+      return void (await buildOnce(flags, signal));
+    }
     if (flags.on("dry-run")) throw new UsageError("Cannot use --watch with --dry-run: there is nothing to deliver");
     if (flags.text("file") === standardInput)
       throw new UsageError("Cannot use --watch with --file -: what comes on standard input comes once");
+    if (await takesNamespace(flags)) return await runInNamespace(flags, interruption);
     const { watchBuild } = await import("../build/watch-build.ts");
     return await untilInterrupted(signal, async () => await watchBuild(flags, signal));
   },

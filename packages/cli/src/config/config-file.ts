@@ -64,7 +64,14 @@ export async function readBeginning(path: string): Promise<string> {
 
 const maxSize = 4 * 1024 * 1024;
 
+let input: Promise<Uint8Array> | undefined;
+
+/** There is one standard input, to be read once: whoever comes later gets the same. */
 async function readInput(): Promise<Uint8Array> {
+  return await (input ??= readAll());
+}
+
+async function readAll(): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of process.stdin) {

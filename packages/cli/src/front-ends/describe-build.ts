@@ -27,6 +27,16 @@ interface FoundDescription {
   readonly frontEnd: FrontEnd;
 }
 
+/** The file that `describeBuild` reads, if there is one. Throws UsageError. */
+export async function findDescribing({
+  context,
+  file,
+  infer = true,
+}: WhatToBuild): Promise<FoundDescription | undefined> {
+  const named = file ?? ((await isRegularFile(context)) ? context : undefined);
+  return named === undefined ? await findDescription(context, infer) : await findReader(named);
+}
+
 /** Finds what describes the build of a folder; undefined when nothing in it does. `infer` as in `WhatToBuild`. Throws UsageError. */
 async function findDescription(folder: string, infer: boolean): Promise<FoundDescription | undefined> {
   let names: Set<string>;
@@ -47,18 +57,11 @@ async function findDescription(folder: string, infer: boolean): Promise<FoundDes
  * The description of what is to be built: the named file's, else the first that the context has; undefined
  * when it has none. Throws UsageError, ConfigError or BuildError.
  */
-export async function describeBuild({
-  context,
-  file,
-  infer = true,
-  asked = {},
-  flags = new Flags({}),
-  signal,
-}: WhatToBuild): Promise<Description | undefined> {
+export async function describeBuild(what: WhatToBuild): Promise<Description | undefined> {
+  const { context, file, asked = {}, flags = new Flags({}), signal } = what;
   const isFile = file === undefined && (await isRegularFile(context));
   const folder = isFile ? dirname(context) : context;
-  const named = isFile ? context : file;
-  const found = named === undefined ? await findDescription(folder, infer) : await findReader(named);
+  const found = await findDescribing(what);
   refuseForeignFlags(flags, found?.frontEnd, found?.path ?? context);
   if (found === undefined) return undefined;
   const { path, frontEnd } = found;

@@ -7,6 +7,7 @@ import { chainIds } from "../containerd/chain-id.ts";
 import { hasCode } from "../state/system-error.ts";
 import { hexOf, treesFolder } from "./image-folder.ts";
 import { writeTreeRecord } from "./tree-record.ts";
+import type { UnpackOptions } from "./special-files.ts";
 import { unpackImage } from "./unpack-image.ts";
 
 export interface UnpackedImage {
@@ -18,10 +19,12 @@ export interface UnpackedImage {
 /** The unpacked files of images, once for all images of the same layers. */
 export class ImageTrees {
   readonly #folder: string;
+  readonly #how: Omit<UnpackOptions, "signal">;
 
   /** @param root - The state folder. */
-  constructor(root: string) {
+  constructor(root: string, how: Omit<UnpackOptions, "signal"> = {}) {
     this.#folder = treesFolder(root);
+    this.#how = how;
   }
 
   /** Opens an image, and unpacks its files when they are not here yet. Throws as `openImage` and `unpackImage`. */
@@ -32,13 +35,13 @@ export class ImageTrees {
 
   /** The name of an image's files, which are unpacked when they are not here yet. Throws as `unpackImage`. */
   async ensure(image: Image, options: Options = {}): Promise<string> {
-    const name = hexOf(chainIds(image.config.rootfs.diff_ids).at(-1) ?? digestOf(""));
+    const name = this.nameOf(image);
     if (this.has(name)) return name;
     const made = this.#temporary();
     // What is unpacked has programs that run as root for whoever starts them: none but root may reach them.
     mkdirSync(made, { recursive: true, mode: 0o700 });
     try {
-      const { size, special } = await unpackImage(image, join(made, "rootfs"), options);
+      const { size, special } = await unpackImage(image, join(made, "rootfs"), { ...options, ...this.#how });
       writeTreeRecord(made, size, special);
       renameSync(made, join(this.#folder, name));
     } catch (error) {
@@ -47,6 +50,11 @@ export class ImageTrees {
       if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;
     }
     return name;
+  }
+
+  /** What the files of an image are called, whether they are here or not. */
+  nameOf({ config }: Image): string {
+    return hexOf(chainIds(config.rootfs.diff_ids).at(-1) ?? digestOf(""));
   }
 
   has(name: string): boolean {

@@ -7,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import {
   encodeBytestring,
   encodeTarHeader,
+  type FileOwner,
   type Options,
   type TarHeader,
   tarTrailerSize,
@@ -23,15 +24,24 @@ export interface SpecialFile {
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
 }
 
+/** How files are unpacked by who cannot make them all as an image has them. */
+export interface UnpackOptions extends Options {
+  /** Whose they are. Default: whose the image says. */
+  readonly owners?: ((owner: FileOwner) => FileOwner) | undefined;
+  /** Whether devices are made, which nobody can in a user namespace. Default: true. */
+  readonly devices?: boolean | undefined;
+}
+
 /** Devices, FIFOs, and what has extended attributes. */
-export function specialFiles(tree: Tree): readonly SpecialFile[] {
+export function specialFiles(tree: Tree, { owners, devices = true }: UnpackOptions = {}): readonly SpecialFile[] {
   const files = new Map<TreeNode["inode"], { names: string[] } & SpecialFile>();
   for (const { path, inode, header } of [tree.root, ...tree]) {
     const known = files.get(inode);
     known?.names.push(path);
     const xattrs = new Map([...header.xattrs].filter(([name]) => isKept(name)));
-    if (known === undefined && (["char", "block", "fifo"].includes(header.type) || xattrs.size > 0))
-      files.set(inode, { names: [path], header, xattrs });
+    const isDevice = header.type === "char" || header.type === "block";
+    if (known !== undefined || (isDevice ? !devices : header.type !== "fifo" && xattrs.size === 0)) continue;
+    files.set(inode, { names: [path], header: { ...header, ...owners?.(header) }, xattrs });
   }
   return [...files.values()];
 }

@@ -1,5 +1,5 @@
-import { extractImage, type Image, indexLayer, type LayerIndex, openLayer, type Options, Tree } from "@lading/oci";
-import { makeSpecialFiles, type SpecialFile, specialFiles } from "./special-files.ts";
+import { extractImage, type Image, indexLayer, type LayerIndex, openLayer, Tree } from "@lading/oci";
+import { makeSpecialFiles, type SpecialFile, specialFiles, type UnpackOptions } from "./special-files.ts";
 
 export interface Unpacked {
   /** Bytes of files. */
@@ -11,12 +11,12 @@ export interface Unpacked {
  * Writes what a container of `image` sees into `folder`, which must not exist: with devices, FIFOs
  * and extended attributes. Throws as `extractImage` and `makeSpecialFiles`.
  */
-export async function unpackImage(image: Image, folder: string, options: Options = {}): Promise<Unpacked> {
+export async function unpackImage(image: Image, folder: string, options: UnpackOptions = {}): Promise<Unpacked> {
   const indexes: LayerIndex[] = [];
   for (const layer of image.layers)
     indexes.push(await indexLayer(openLayer(layer, { ...options, diffId: layer.diffId }), options));
-  const { bytes } = await extractImage(image, folder, { ...options, indexes, owners: true });
-  const special = specialFiles(Tree.of(indexes));
+  const { bytes } = await extractImage(image, folder, { ...options, indexes, owners: options.owners ?? true });
+  const special = specialFiles(Tree.of(indexes), options);
   await makeSpecialFiles(folder, special, options);
   return { size: bytes, special };
 }

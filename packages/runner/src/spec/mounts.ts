@@ -48,7 +48,9 @@ function usualMounts(
     );
   // Of a group that is not mapped, devpts cannot be mounted.
   const tty =
-    maps === undefined || maps.gidMap.some(({ containerId, size }) => containerId <= 5 && 5 < containerId + size);
+    maps === undefined
+      ? place.singleId !== true
+      : maps.gidMap.some(({ containerId, size }) => containerId <= 5 && 5 < containerId + size);
   return [
     foreign("pid")
       ? bind("/proc", "/proc", [...safe])

@@ -2,18 +2,21 @@ import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { extractImage, indexLayer, type Layer, type LayerIndex, openLayer, type Options, Tree } from "@lading/oci";
 import { hexOf } from "../runc/image-folder.ts";
-import { makeSpecialFiles, type SpecialFile, specialFiles } from "../runc/special-files.ts";
+import { makeSpecialFiles, type SpecialFile, specialFiles, type UnpackOptions } from "../runc/special-files.ts";
+import { type OwnIds, unpackingBy } from "./own-ids.ts";
 import { stepId } from "./step-folder.ts";
 
 /** Layers as folders of an overlay, each unpacked once, by diffID. */
 export class LayerFolders {
   readonly #folder: string;
+  readonly #how: Omit<UnpackOptions, "signal">;
   readonly #opaque: string;
 
-  /** @param inUserNamespace - Where overlays keep their attributes among those of users. */
-  constructor(folder: string, inUserNamespace: boolean) {
+  constructor(folder: string, ids: OwnIds) {
     this.#folder = folder;
-    this.#opaque = inUserNamespace ? "user.overlay.opaque" : "trusted.overlay.opaque";
+    this.#how = unpackingBy(ids);
+    // Where overlays keep their attributes among those of users.
+    this.#opaque = ids.inUserNamespace ? "user.overlay.opaque" : "trusted.overlay.opaque";
   }
 
   /** Resolves to the layer's folder. Throws as `indexLayer`, `extractImage` and `makeSpecialFiles`. */
@@ -23,16 +26,22 @@ export class LayerFolders {
     const made = join(this.#folder, `.${stepId()}`);
     mkdirSync(made, { recursive: true, mode: 0o755 });
     const index = await indexLayer(openLayer(layer, { ...options, diffId: layer.diffId }), options);
-    await extractImage({ layers: [layer] }, made, { ...options, indexes: [index], owners: true });
+    const how = { ...options, ...this.#how };
+    await extractImage({ layers: [layer] }, made, { ...how, indexes: [index] });
     const tree = Tree.of([index]);
-    await makeSpecialFiles(made, [...specialFiles(tree), ...removals(index, tree, this.#opaque)], options);
+    await makeSpecialFiles(made, [...specialFiles(tree, how), ...removals(index, tree, this.#opaque, how)], options);
     if (!existsSync(folder)) renameSync(made, folder);
     return folder;
   }
 }
 
 /** What a layer removes, as overlayfs has it: devices 0:0, and an attribute of folders. */
-function removals({ entries }: LayerIndex, tree: Tree, opaque: string): readonly SpecialFile[] {
+function removals(
+  { entries }: LayerIndex,
+  tree: Tree,
+  opaque: string,
+  { owners }: UnpackOptions,
+): readonly SpecialFile[] {
   const headers = new Map(Array.from([tree.root, ...tree], ({ path, header }) => [path, header]));
   return entries.flatMap((entry): readonly SpecialFile[] => {
     if (entry.kind !== "whiteout" && entry.kind !== "opaque") return [];
@@ -41,7 +50,8 @@ function removals({ entries }: LayerIndex, tree: Tree, opaque: string): readonly
       // A path that the layer also has is hidden by that.
       return header === undefined ? [{ names: [entry.path], header: whiteout, xattrs: new Map() }] : [];
     const xattrs = new Map([[opaque, Buffer.from("y")]]);
-    return [{ names: [entry.path === "" ? "./" : entry.path], header: header ?? folder, xattrs }];
+    const found = header ?? folder;
+    return [{ names: [entry.path === "" ? "./" : entry.path], header: { ...found, ...owners?.(found) }, xattrs }];
   });
 }
 

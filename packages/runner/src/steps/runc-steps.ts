@@ -8,21 +8,22 @@ import type { Host } from "../host/host.ts";
 import { readHost } from "../host/read-host.ts";
 import { refusePlatform } from "../image/runnable-platform.ts";
 import { type Connection, Networks } from "../network/networks.ts";
+import type { ResolvedUser } from "../image/user.ts";
 import { planContainer } from "../plan-container.ts";
 import { cgroupOf, removeCgroups } from "../runc/cgroups.ts";
 import { findRuntime } from "../runc/find-runtime.ts";
 import { runcInfo } from "../runc/runc-info.ts";
 import { Runtime } from "../runc/runtime.ts";
 import { runtimeSpec } from "../runtime-spec.ts";
-import { readJson } from "../state/json-file.ts";
-import { isAlive, processId } from "../state/process-id.ts";
 import { stateFolder } from "../state/state-folder.ts";
 import type { EngineInfo } from "../engine.ts";
 import { type MountPoint, makeMountPoints } from "./mount-points.ts";
-import { isInUserNamespace } from "./own-ids.ts";
+import { moreIds, ownerHere, ownIds } from "./own-ids.ts";
+import { basesFolder, sweepUnfinished } from "./step-bases.ts";
 import { FilesOf, likeRoot } from "./step-files.ts";
 import { OverlayFolder, removeFolder, stepId } from "./step-folder.ts";
 import { prepareMounts } from "./step-mounts.ts";
+import { abandonedFolders, takeFolder } from "./step-owner.ts";
 import { type OnOutput, runProgram } from "./step-process.ts";
 import type { Step } from "./step.ts";
 
@@ -53,7 +54,8 @@ const patience = 2000; // milliseconds
  * Below the state folder:
  *
  *   build/trees/…            bases, as those of images
- *   build/steps/ID/owner     whose steps these are; of a process that is gone they are taken away
+ *   build/ids-NAME/trees/…   those of who is in a user namespace
+ *   build/steps/ID/…         see step-owner.ts
  *   build/steps/ID/layers/…  what was built on bases so far
  *   build/steps/ID/HEX/…     a step, called as its container
  */
@@ -69,21 +71,25 @@ export class RuncSteps implements AsyncDisposable {
   readonly #folder: string;
   readonly #files: FilesOf;
   readonly #networks: Networks;
-  readonly #inUserNamespace = isInUserNamespace();
+  readonly #ids = ownIds();
   #ready: Promise<EngineInfo> | undefined;
 
   /** Touches nothing yet. Throws RunnerError NO_ENGINE without a runtime, UNSUPPORTED without root. */
   constructor({ root, runtime = findRuntime() }: RuncStepsOptions = {}) {
     if (process.platform !== "linux" || process.getuid?.() !== 0)
       throw new RunnerError("UNSUPPORTED", `Cannot run steps with ${runtime}: that takes root, on Linux`, {
-        hint: "Begin it with: unshare --user --map-root-user --map-auto",
+        hint: "Begin it in a user namespace: unshare --user --map-root-user --map-auto",
       });
     this.#root = join(stateFolder(root), "build");
     this.#runtime = runtime;
     this.#folder = join(this.#root, "steps", stepId());
-    const inUserNamespace = this.#inUserNamespace;
-    this.#files = new FilesOf({ root: this.#root, layers: join(this.#folder, "layers"), inUserNamespace });
+    this.#files = new FilesOf({ bases: basesFolder(this.#root, this.#ids), folder: this.#folder, ids: this.#ids });
     this.#networks = networksOf(this.#root);
+  }
+
+  /** Whether all files are root's for want of another id, whoever owns them in the image. */
+  get singleOwner(): boolean {
+    return this.#ids.single;
   }
 
   /**
@@ -93,6 +99,10 @@ export class RuncSteps implements AsyncDisposable {
    */
   async run(step: Step, { signal, onOutput }: RunStepOptions = {}): Promise<StepEnd> {
     refusePlatform(step.platform);
+    if (step.network === "default" && this.#ids.inUserNamespace)
+      throw new RunnerError("UNSUPPORTED", "Cannot give a step a network of its own: without root there is no bridge", {
+        hint: "--network host gives it this machine's",
+      });
     this.#ready ??= this.#prepare();
     const info = await this.#ready;
     const id = stepId();
@@ -111,7 +121,9 @@ export class RuncSteps implements AsyncDisposable {
     const { plan, mounts } = await this.#files.see(
       overlay,
       async (seen) => {
-        const mounts = work.use(await prepareMounts(step.mounts, { folder, seen, files: this.#files, signal }));
+        const mounts = work.use(
+          await prepareMounts(this.#mountsOf(step), { folder, seen, files: this.#files, signal }),
+        );
         const plan = planContainer(
           {
             profile: "docker",
@@ -131,15 +143,17 @@ export class RuncSteps implements AsyncDisposable {
       },
       { signal },
     );
+    this.#mustHave(plan.user, step.user);
     const network = work.use(await this.#connect(id, folder, plan, signal));
     const runtime = new Runtime(this.#runtime, folder);
     const spec = runtimeSpec(plan, {
       root: overlay.root,
-      cgroupsPath: this.#inUserNamespace ? undefined : cgroupOf(id),
+      cgroupsPath: this.#ids.inUserNamespace ? undefined : cgroupOf(id),
       files: Object.fromEntries(Object.entries(network.files).filter(([path]) => path !== "/etc/hostname")),
       joined: network.joined.net === undefined ? {} : { net: join(folder, "network") },
       hostname,
-      foreignNetwork: this.#inUserNamespace && plan.namespaces.network === "host",
+      singleId: this.#ids.single,
+      foreignNetwork: this.#ids.inUserNamespace && plan.namespaces.network === "host",
     });
     writeFileSync(join(folder, "config.json"), JSON.stringify(spec), { mode: 0o600 });
     writeFileSync(join(folder, "network"), "");
@@ -150,7 +164,7 @@ export class RuncSteps implements AsyncDisposable {
         command: runtime.command(join(folder, "log"), "run", "--bundle", folder, "--pid-file", join(folder, "pid"), id),
         attempt: `run "${step.argv[0] ?? ""}" with ${runtime.name}`,
         overlays: [overlay, ...mounts.overlays],
-        inUserNamespace: this.#inUserNamespace,
+        inUserNamespace: this.#ids.inUserNamespace,
         network: network.joined.net,
         secrets: mounts.secrets,
         hide: runtime.isCrun ? readHost().hybridControllers : undefined,
@@ -167,18 +181,29 @@ export class RuncSteps implements AsyncDisposable {
   }
 
   async #prepare(): Promise<EngineInfo> {
-    mkdirSync(join(this.#folder, "layers"), { recursive: true, mode: 0o700 });
-    writeFileSync(join(this.#folder, "owner"), JSON.stringify(processId()));
+    takeFolder(this.#folder);
     await sweep(join(this.#root, "steps"), this.#networks);
+    await sweepUnfinished(basesFolder(this.#root, this.#ids));
     const info = await runcInfo(this.#runtime, this.#root);
     // Its root may not connect this machine's interfaces.
-    return this.#inUserNamespace ? { ...info, networks: ["none", "host"], limits: [] } : info;
+    return this.#ids.inUserNamespace ? { ...info, networks: ["none", "host"], limits: [] } : info;
+  }
+
+  #mountsOf({ mounts }: Step): Step["mounts"] {
+    return mounts.map((mount) => ("uid" in mount ? { ...mount, ...ownerHere(mount, this.#ids) } : mount));
+  }
+
+  #mustHave({ uid, gid }: ResolvedUser, name: string): void {
+    if (!this.#ids.single || (uid === 0 && gid === 0)) return;
+    throw new RunnerError("UNSUPPORTED", `Cannot run as user "${name}" (${uid}:${gid}): there is one id here, root's`, {
+      hint: moreIds,
+    });
   }
 
   /** What root of a user namespace has of this capability ends there: it raises no limits of this machine. */
   #host(): Host {
     const host = readHost();
-    if (!this.#inUserNamespace) return host;
+    if (!this.#ids.inUserNamespace) return host;
     return { ...host, capabilities: host.capabilities.filter((name) => name !== "CAP_SYS_RESOURCE") };
   }
 
@@ -218,19 +243,11 @@ async function leaveCgroups(id: string): Promise<void> {
 
 /** Takes away the steps of processes that were killed. */
 async function sweep(folder: string, networks: Networks): Promise<void> {
-  for (const name of readdirSync(folder)) {
-    const owner = readJson(join(folder, name, "owner"));
-    if (!isGone(owner)) continue;
-    for (const id of readdirSync(join(folder, name)).filter((each) => /^[0-9a-f]{12}$/.test(each))) {
+  for (const left of abandonedFolders(folder)) {
+    for (const id of readdirSync(left).filter((each) => /^[0-9a-f]{12}$/.test(each))) {
       removeCgroups(id);
       await networks.cleanUp(id);
     }
-    await removeFolder(join(folder, name));
+    await removeFolder(left);
   }
-}
-
-function isGone(owner: unknown): boolean {
-  if (typeof owner !== "object" || owner === null || !("pid" in owner) || !("start" in owner)) return false;
-  const { pid, start } = owner;
-  return typeof pid === "number" && typeof start === "string" && !isAlive({ pid, start });
 }

@@ -3,48 +3,60 @@ import { once } from "node:events";
 import { chmodSync, chownSync, lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import type { Options } from "@lading/oci";
+import type { Image, Options } from "@lading/oci";
 import { RunnerError } from "../errors.ts";
 import { treesFolder } from "../runc/image-folder.ts";
 import { ImageTrees } from "../runc/image-trees.ts";
 import { LayerFolders } from "./layer-folders.ts";
+import { type OwnIds, unpackingBy } from "./own-ids.ts";
 import { SeenFiles } from "./seen-files.ts";
+import { touchBase } from "./step-bases.ts";
 import type { StepFiles } from "./step.ts";
 import type { OverlayFolder } from "./step-folder.ts";
+import { holdBase } from "./step-owner.ts";
 
 export interface FilesOfOptions {
   /** Where bases are kept unpacked. */
-  readonly root: string;
-  /** Where layers are. */
-  readonly layers: string;
-  readonly inUserNamespace: boolean;
+  readonly bases: string;
+  /** Of this process's steps. */
+  readonly folder: string;
+  readonly ids: OwnIds;
 }
 
 /** The files of steps, unpacked: a base merged and for good, the layers on it each by itself. */
 export class FilesOf {
-  readonly #root: string;
+  readonly #bases: string;
+  readonly #folder: string;
   readonly #trees: ImageTrees;
   readonly #layers: LayerFolders;
-  readonly #empty: string;
   readonly #inUserNamespace: boolean;
 
-  constructor({ root, layers, inUserNamespace }: FilesOfOptions) {
-    this.#root = root;
-    this.#trees = new ImageTrees(root);
-    this.#layers = new LayerFolders(layers, inUserNamespace);
-    this.#empty = join(layers, "empty");
-    this.#inUserNamespace = inUserNamespace;
+  constructor({ bases, folder, ids }: FilesOfOptions) {
+    this.#bases = bases;
+    this.#folder = folder;
+    this.#trees = new ImageTrees(bases, unpackingBy(ids));
+    this.#layers = new LayerFolders(join(folder, "layers"), ids);
+    this.#inUserNamespace = ids.inUserNamespace;
   }
 
   /** The folders that make them up, the uppermost first. Throws as `unpackImage` and `LayerFolders.ensure`. */
   async lower({ base, layers }: StepFiles, options: Options = {}): Promise<readonly string[]> {
     const folders: string[] = [];
     for (const layer of layers) folders.unshift(await this.#layers.ensure(layer, options));
-    if (base !== undefined)
-      folders.push(join(treesFolder(this.#root), await this.#trees.ensure(base, options), "rootfs"));
+    if (base !== undefined) folders.push(await this.#base(base, options));
     if (folders.length > 0) return folders;
-    mkdirSync(this.#empty, { recursive: true, mode: 0o755 });
-    return [this.#empty];
+    const empty = join(this.#folder, "layers/empty");
+    mkdirSync(empty, { recursive: true, mode: 0o755 });
+    return [empty];
+  }
+
+  async #base(image: Image, options: Options): Promise<string> {
+    const tree = this.#trees.nameOf(image);
+    // First of all, or who makes room could take it away between the look and the use.
+    holdBase(this.#folder, tree);
+    await this.#trees.ensure(image, options);
+    touchBase(this.#bases, tree);
+    return join(treesFolder(this.#bases), tree, "rootfs");
   }
 
   /** Mounts an overlay for as long as `look` takes. Throws RunnerError ENGINE. */
