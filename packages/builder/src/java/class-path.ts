@@ -1,4 +1,4 @@
-import { statSync, type Stats } from "node:fs";
+import { realpathSync, statSync, type Stats } from "node:fs";
 import { basename, posix, relative, resolve } from "node:path";
 import { BuildError } from "../errors.ts";
 import { literalSource } from "../list/glob.ts";
@@ -23,7 +23,11 @@ export interface ClassPath {
 /** What the jar needs besides itself. Throws BuildError when it is not there. */
 export function classPathOf(archive: JavaArchive): ClassPath {
   const entries = archive.manifest.get("Class-Path")?.split(/\s+/) ?? [];
-  const dependencies = [...new Set(entries)].map((entry) => dependency(entry, archive));
+  // Java goes on at the first of entries that mean the same file; the archive itself it has already.
+  const found = new Map<string, Dependency>();
+  for (const one of entries.map((entry) => dependency(entry, archive)))
+    if (!isSameFile(one, archive) && !found.has(one.path)) found.set(one.path, one);
+  const dependencies = [...found.values()];
   // A program that looks beside its jar means files of configuration, and not what the build left there.
   const around = dependencies.filter(({ path }) => `${archive.path}/`.startsWith(path === "" ? "" : `${path}/`));
   return {
@@ -33,6 +37,11 @@ export function classPathOf(archive: JavaArchive): ClassPath {
         `"${named}" in the Class-Path of "${archive.name}" is a folder that it is in, and not shipped: add files of it with --add`,
     ),
   };
+}
+
+/** Also by another name, as where a symlink without a version leads to the jar. */
+function isSameFile({ path }: Dependency, archive: JavaArchive): boolean {
+  return realpathSync(resolve(archive.context, path)) === realpathSync(resolve(archive.context, archive.path));
 }
 
 function dependency(entry: string, { name, folder, context }: JavaArchive): Dependency {
@@ -65,6 +74,24 @@ function unescapeUrl(entry: string): string {
   }
 }
 
+/**
+ * Names for dependencies that come into one folder: their own, but for those that another has already, as `log4j.jar` of two
+ * folders.
+ */
+export function distinctNames(dependencies: readonly Dependency[]): ReadonlyMap<Dependency, string> {
+  const own = new Set(dependencies.map(({ path }) => posix.basename(path)));
+  const names = new Map<Dependency, string>();
+  const taken = new Set<string>();
+  for (const dependency of dependencies) {
+    const { name, ext, base } = posix.parse(dependency.path);
+    let free = base;
+    for (let count = 2; taken.has(free) || (free !== base && own.has(free)); count++) free = `${name}-${count}${ext}`;
+    taken.add(free);
+    names.set(dependency, free);
+  }
+  return names;
+}
+
 /** Layers of what a jar needs, what changes from build to build after the rest. `place` says where it is in the image. */
 export function dependencyLayers(
   dependencies: readonly Dependency[],
@@ -78,10 +105,13 @@ export function dependencyLayers(
   return layers.filter(({ of }) => of.length > 0).map(({ name, of }) => ({ name, add: additions(of, place) }));
 }
 
-/** Files that come into one folder are added together. */
+/** Files that come into one folder under their names are added together. */
 function additions(dependencies: readonly Dependency[], place: (dependency: Dependency) => string): AddSpec[] {
-  const files = dependencies.filter(({ isFolder }) => !isFolder);
-  const together = Map.groupBy(files, (one) => `${posix.dirname(place(one))}/`.replace("//", "/"));
+  const keepsName = (one: Dependency): boolean =>
+    !one.isFolder && posix.basename(place(one)) === posix.basename(one.path);
+  const together = Map.groupBy(dependencies.filter(keepsName), (one) =>
+    `${posix.dirname(place(one))}/`.replace("//", "/"),
+  );
   return [
     ...Array.from(together, ([dest, of]) => ({
       src: of.map(({ path }) => literalSource(path)),
@@ -89,7 +119,7 @@ function additions(dependencies: readonly Dependency[], place: (dependency: Depe
       ignore: false as const,
     })),
     ...dependencies
-      .filter(({ isFolder }) => isFolder)
+      .filter((one) => !keepsName(one))
       .map((one) => ({ src: [literalSource(one.path)], dest: place(one), ignore: false as const })),
   ];
 }

@@ -1,4 +1,5 @@
-import { dirname } from "node:path";
+import { symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { archive, classFor, manifest } from "./archive-fixture.suite.ts";
 import { describeJavaArchive } from "./java-archive.ts";
@@ -161,4 +162,51 @@ test("packaged, the jar and its libraries keep their places to each other", asyn
       { name: "jar", add: [{ src: ["app.jar"], dest: "/app/app.jar" }] },
     ],
   });
+});
+
+test("libraries of one name from two folders are both there, and found in their order", async () => {
+  const named = "Class-Path: a/log.jar b/log.jar b/log-2.jar c/log.jar a/conf/ b/conf/ ./a/log.jar";
+  const jar = await archive(
+    "app.jar",
+    [manifest("Main-Class: com.acme.Main", named), ...program],
+    ["a/log.jar", "b/log.jar", "b/log-2.jar", "c/log.jar", "a/conf/x", "b/conf/y"],
+  );
+  const { spec } = await describeJavaArchive(jar);
+  const one = { ignore: false } as const;
+  expect(spec.layers?.[0]?.add).toEqual([
+    { src: ["a/log.jar", "b/log-2.jar"], dest: "/app/dependencies/", ...one },
+    { src: ["b/log.jar"], dest: "/app/dependencies/log-3.jar", ...one },
+    { src: ["c/log.jar"], dest: "/app/dependencies/log-4.jar", ...one },
+    { src: ["a/conf"], dest: "/app/dependencies/conf", ...one },
+    { src: ["b/conf"], dest: "/app/dependencies/conf-2", ...one },
+  ]);
+  const order = ["log.jar", "log-3.jar", "log-2.jar", "log-4.jar", "conf", "conf-2"];
+  const all = order.map((name) => `/app/dependencies/${name}`);
+  expect(spec.entrypoint?.[2]).toBe(["/app/explodedJar", ...all].join(":"));
+});
+
+test.each(["exploded", "packaged"] as const)(
+  "a jar that names itself in its Class-Path ships once, %s",
+  async (mode) => {
+    const jar = await archive(
+      "app-1.0.jar",
+      [manifest("Main-Class: com.acme.Main", "Class-Path: app-1.0.jar lib/a.jar app.jar"), ...program],
+      ["lib/a.jar"],
+    );
+    await symlink("app-1.0.jar", join(dirname(jar), "app.jar"));
+    for (const path of [jar, join(dirname(jar), "app.jar")]) {
+      const { spec, warnings } = await describeJavaArchive(path, { mode });
+      expect(warnings).toEqual([]);
+      expect(spec.layers?.[0]).toMatchObject({ name: "dependencies", add: [{ src: ["lib/a.jar"] }] });
+      expect(spec.layers).toHaveLength(mode === "packaged" ? 2 : 3);
+    }
+  },
+);
+
+test("packaged, a library that is named by an absolute path is where Java looks for it", async () => {
+  const jar = await archive("app.jar", [manifest("Main-Class: a.Main"), ...program], ["opt/a.jar"]);
+  const absolute = join(dirname(jar), "opt/a.jar");
+  const other = await archive("b.jar", [manifest("Main-Class: a.Main", `Class-Path: ${absolute}`), ...program]);
+  const { spec } = await describeJavaArchive(other, { mode: "packaged", context: "/" });
+  expect(spec.layers?.[0]?.add).toMatchObject([{ src: [absolute.slice(1)], dest: `${dirname(absolute)}/` }]);
 });

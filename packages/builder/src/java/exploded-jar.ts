@@ -1,5 +1,4 @@
-import { posix } from "node:path";
-import { classPathOf, type Dependency, dependencyLayers } from "./class-path.ts";
+import { classPathOf, type Dependency, dependencyLayers, distinctNames } from "./class-path.ts";
 import type { JavaRequest, JavaImage } from "./java-archive.ts";
 import { javaBase } from "./java-base.ts";
 import { javaCommand } from "./java-command.ts";
@@ -11,6 +10,8 @@ const exploded = "/app/explodedJar";
 /** A jar in layers: the libraries that it names, its resources, its classes. */
 export function explodedJar(archive: JavaArchive, request: JavaRequest): JavaImage {
   const { dependencies, warnings } = classPathOf(archive);
+  const names = distinctNames(dependencies);
+  const place = (dependency: Dependency): string => `/app/dependencies/${names.get(dependency)}`;
   return {
     from: request.asked.from ?? javaBase(archive.release),
     layers: [
@@ -36,10 +37,6 @@ export function explodedJar(archive: JavaArchive, request: JavaRequest): JavaIma
         ),
     ],
   };
-}
-
-function place({ path }: Dependency): string {
-  return `/app/dependencies/${posix.basename(path)}`;
 }
 
 /** Attributes that Java heeds in the manifest of a jar, and of nothing else. */

@@ -13,7 +13,7 @@ export function packagedArchive(archive: JavaArchive, request: JavaRequest): Jav
   return {
     from: request.asked.from ?? javaBase(archive.release),
     layers: [
-      ...dependencyLayers(dependencies, ({ named }) => posix.join("/app", named)),
+      ...dependencyLayers(dependencies, ({ named }) => posix.resolve("/app", named)),
       { name: "jar", add: [{ src: [literalSource(archive.path)], dest: path, ignore: false }] },
     ],
     entrypoint: javaCommand(archive, request, () => ["-jar", path]),
