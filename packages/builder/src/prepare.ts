@@ -289,7 +289,7 @@ class Planner {
 
 /** Seconds; folders that are made on the way have no source. */
 function folderTime(mtime: LayerSpec["mtime"], timestamp: number): number {
-  if (mtime === undefined || mtime === "source") return timestamp;
+  if (mtime === undefined || mtime === "source" || mtime === "epoch") return timestamp;
   return typeof mtime === "number" ? mtime : Math.floor(Date.parse(mtime) / 1000);
 }
 

@@ -22,7 +22,7 @@ const owner = z
   ])
   .transform(String);
 const rfc3339 = z.iso.datetime({ offset: true, error: 'expected a time like "2026-01-31T12:00:00Z"' });
-const time = z.union([z.literal("source"), z.number().int().describe("Seconds since 1970"), rfc3339]);
+const time = z.union([z.enum(["source", "epoch"]), z.number().int().describe("Seconds since 1970"), rfc3339]);
 
 /** What applies to every file that an entry, or a layer, adds. */
 const properties = {
@@ -40,7 +40,7 @@ const properties = {
   mtime: time
     .optional()
     .describe(
-      'Modification time: "source", seconds since 1970, or RFC 3339. Default: SOURCE_DATE_EPOCH, else 1 s after 1970 began; for unpacked archives what the archive says.',
+      'Modification time: "source", "epoch" (SOURCE_DATE_EPOCH, else 1 s after 1970 began), seconds since 1970, or RFC 3339. Default: "epoch"; for unpacked archives what the archive says.',
     ),
   exclude: strings.optional().describe("Patterns (.dockerignore syntax, relative to the source folder) to leave out"),
 };

@@ -1,14 +1,14 @@
 // Writes schema/lading.schema.json, which editors show; with --check only compares.
 import { readFileSync, writeFileSync } from "node:fs";
-import { buildSpecSchema } from "@lading/builder";
 import * as z from "zod";
+import { descriptionSchema } from "../dist/config/description-file.js";
 
 const file = new URL("../schema/lading.schema.json", import.meta.url);
 const schema = {
   $schema: "http://json-schema.org/draft-07/schema#",
   title: "Lading build description",
   description: "What an image is made of: lading.yaml",
-  ...z.toJSONSchema(buildSpecSchema, { io: "input", target: "draft-7", unrepresentable: "any" }),
+  ...z.toJSONSchema(descriptionSchema, { io: "input", target: "draft-7", unrepresentable: "any" }),
 };
 const text = `${JSON.stringify(schema, undefined, 2)}\n`;
 

@@ -2,7 +2,7 @@ import { build, type BuildResult, type BuildSpecInput, type BuiltImage as Platfo
 import { resolve } from "node:path";
 import type { Descriptor, Digest, Options, Source } from "@lading/oci";
 import { cacheFolder } from "./cache-folder.ts";
-import { parseConfigValue } from "./config/config-issues.ts";
+import { parseSpec } from "./config/config-issues.ts";
 import { BaseCache } from "./base-cache.ts";
 import { destinationsOf, parseDestination } from "./destination.ts";
 import { writeImageTo, writeImageToAll } from "./write-image.ts";
@@ -51,7 +51,7 @@ export interface BuiltImage extends AsyncDisposable {
 /** Builds what `spec` describes; see `ImageBuilder.build`. */
 export async function buildImage(spec: Readonly<BuildSpecInput>, options: BuildOptions): Promise<BuiltImage> {
   const { platforms, context = ".", signal, onEvent, noCache } = options;
-  const parsed = await parseConfigValue(platforms === undefined ? spec : { ...spec, platforms: [...platforms] }, "");
+  const parsed = await parseSpec(platforms === undefined ? spec : { ...spec, platforms: [...platforms] });
   const registries = options.offline === true ? Registries.none() : Registries.default();
   const cacheDir = cacheFolder(options.cacheDir);
   const access = {

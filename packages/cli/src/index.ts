@@ -2,6 +2,7 @@ export { type BuiltImage, type PushOptions, type SaveOptions } from "./built-ima
 export type { BlobEvent, BlobKind, BlobOutcome } from "./progress/blob-events.ts";
 export { ConfigError, type ConfigIssue } from "./config/config-error.ts";
 export { type Config, defineConfig } from "./config/define-config.ts";
+export type { DescriptionInput } from "./config/description-file.ts";
 export { type AddInput, type BuildOptions, from, ImageBuilder, type LayerOptions, scratch } from "./image-builder.ts";
 export type { BuildEvent, BuildSpecInput } from "@lading/builder";
 export type { PullPolicy } from "./containers/image-to-run.ts";

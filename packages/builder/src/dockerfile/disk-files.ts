@@ -2,6 +2,7 @@ import { lstatSync, type Stats } from "node:fs";
 import { Context, diskPath, hasCode, join, readFolder, readLink, unreadable } from "../list/context.ts";
 import type { Matcher } from "../list/patterns.ts";
 import { special } from "../list/walk.ts";
+import { buildsOwn } from "../list/ignore.ts";
 import type { SourceFiles, SourceNode } from "./source-files.ts";
 
 /** A folder on disk, without what its ignore file hides. All of it belongs to root. */
@@ -30,15 +31,12 @@ export class DiskFiles implements SourceFiles {
     return this.#all(path).filter((name) => this.get(join(path, name)) !== undefined);
   }
 
-  /** The line of the ignore file that hides something which is there; undefined when nothing does. */
-  hiddenBy(path: string): string | undefined {
+  /** Why something is hidden that is there; undefined when nothing hides it. */
+  whyHidden(path: string): string | undefined {
     const pattern = this.#ignore?.deciding(path);
-    return pattern === undefined || this.#stat(path) === undefined ? undefined : pattern;
-  }
-
-  /** What the ignore file is called. */
-  get ignoreFile(): string | undefined {
-    return this.#ignore?.source;
+    if (pattern === undefined || this.#stat(path) === undefined) return undefined;
+    if (this.#ignore?.isBuildsOwn(path) === true) return buildsOwn;
+    return `"${pattern}" in ${this.#ignore?.source ?? "the ignore file"} hides it`;
   }
 
   #look(path: string): SourceNode | undefined {

@@ -135,8 +135,8 @@ function findSources({ files, parents }: Transfer, source: string): Found[] {
 
 function whyMissing(files: SourceFiles, source: string, path: string): string | undefined {
   if (files instanceof DiskFiles) {
-    const pattern = files.hiddenBy(path);
-    if (pattern !== undefined) return `"${pattern}" in ${files.ignoreFile ?? "the ignore file"} hides it`;
+    const why = files.whyHidden(path);
+    if (why !== undefined) return why;
   }
   if (/^(?:\.\.\/|\/)/.test(source) && files instanceof DiskFiles)
     return `Sources lie in the context: "${source}" is read as "${path}" there`;

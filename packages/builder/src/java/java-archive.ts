@@ -19,8 +19,6 @@ export interface JavaArchiveOptions {
   readonly jvmFlags?: string | readonly string[] | undefined;
   /** Folder in the image that a war is put into. Default, on Jetty only: that of its root application. */
   readonly appRoot?: string | undefined;
-  /** Time of all files, in seconds since 1970. Default: 1. */
-  readonly timestamp?: number | undefined;
 }
 
 /** What the options come to for an archive. */
@@ -53,7 +51,7 @@ export interface DescribedArchive {
  * class begins. Throws BuildError.
  */
 export async function describeJavaArchive(path: string, options: JavaArchiveOptions = {}): Promise<DescribedArchive> {
-  const { context = dirname(path), asked = {}, mode, jvmFlags = [], appRoot, timestamp = 1 } = options;
+  const { context = dirname(path), asked = {}, mode, jvmFlags = [], appRoot } = options;
   const archive = await openJavaArchive(path, context);
   const request = { asked, jvmFlags: typeof jvmFlags === "string" ? splitCommand(jvmFlags) : jvmFlags, appRoot };
   const { from, layers, entrypoint, warnings = [] } = imageOf(archive, mode, request);
@@ -62,7 +60,7 @@ export async function describeJavaArchive(path: string, options: JavaArchiveOpti
     ...(name === "" ? {} : { name }),
     from,
     // Whoever made the archive had a umask and a clock, and they shall not be seen in the image.
-    layers: layers.map(({ name, add }) => ({ name, mode: "0644", dirMode: "0755", mtime: timestamp, add })),
+    layers: layers.map(({ name, add }) => ({ name, mode: "0644", dirMode: "0755", mtime: "epoch", add })),
     ...(entrypoint === undefined ? {} : { entrypoint: [...entrypoint] }),
   };
   const unused = asked.entrypoint !== undefined && request.jvmFlags.length > 0;

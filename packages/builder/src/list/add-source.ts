@@ -6,7 +6,7 @@ import { type Context, diskPath, join, type Located, readLink, unreadable } from
 import { type Destination, parseDestination } from "./destination.ts";
 import { BuildError } from "../errors.ts";
 import { expandGlob, isGlob, unescapeGlob } from "./glob.ts";
-import { normalizePattern } from "./ignore.ts";
+import { buildsOwn, normalizePattern } from "./ignore.ts";
 import type { ListedEntry } from "./listing.ts";
 import { Matcher } from "./patterns.ts";
 import type { AddSpec, LayerSpec } from "../spec.ts";
@@ -203,8 +203,9 @@ function nothingLeft(
   if (pattern === undefined && own.length === 0 && (ignore === undefined || ignore.source === "outputs"))
     return new BuildError("SOURCE_MISSING", `Cannot add "${source}": it holds nothing`);
   const file = ignore?.source ?? "the ignore file";
-  const hint =
-    pattern !== undefined
+  const hint = found.some(({ path }) => ignore?.isBuildsOwn(path) === true)
+    ? buildsOwn
+    : pattern !== undefined
       ? `Excluded by "${pattern}" in ${file}: change it, or take "${source}" back with a line that begins with "!"`
       : own.some(({ keep }) => keep)
         ? "Its include and exclude patterns, relative to the source, leave nothing"

@@ -64,7 +64,7 @@ export function parseOwner(text: string): Owner {
 
 /** A time of a build description as whole seconds since 1970; a function of what the source has (milliseconds; NaN for nothing). */
 export function parseTime(value: number | string | undefined, timestamp: number): (sourceMs: number) => number {
-  if (value === undefined) return () => timestamp;
+  if (value === undefined || value === "epoch") return () => timestamp;
   if (value === "source") return (sourceMs) => (Number.isNaN(sourceMs) ? timestamp : Math.floor(sourceMs / 1000));
   const seconds = typeof value === "number" ? value : Math.floor(Date.parse(value) / 1000);
   return () => seconds;

@@ -9,8 +9,8 @@ export const ignoreFileNames: readonly string[] = [".ladingignore", ".containeri
 
 /**
  * The patterns of the context's ignore file: `name` (relative to the context), or the first of `ignoreFileNames`
- * there is; undefined when there is none. The ignore file itself and the build description are files as any other.
- * `outputs` (absolute paths) are ignored whatever the file says: an image must not end up in the next one.
+ * there is; undefined when there is none. The ignore file itself is a file as any other. `outputs` (absolute paths) are
+ * ignored whatever the file says: an image must not end up in the next one.
  * Throws BuildError SOURCE_MISSING when a file named does not exist, SPEC when a pattern is malformed.
  */
 export function readIgnoreFile(context: string, name?: string, outputs: readonly string[] = []): Matcher | undefined {
@@ -23,7 +23,7 @@ export function readIgnoreFile(context: string, name?: string, outputs: readonly
       if (name === undefined && cause instanceof Error && "code" in cause && cause.code === "ENOENT") continue;
       throw new BuildError("SOURCE_MISSING", `Cannot read the ignore file "${candidate}" in ${context}`, { cause });
     }
-    return new Matcher([...parseIgnoreFile(text), ...literal], candidate);
+    return new Matcher(parseIgnoreFile(text), candidate, literal);
   }
   return ignoreOutputs(context, outputs);
 }
@@ -31,7 +31,7 @@ export function readIgnoreFile(context: string, name?: string, outputs: readonly
 /** What is ignored whatever the ignore file says: the outputs of the build, absolute paths. */
 export function ignoreOutputs(context: string, outputs: readonly string[] = []): Matcher | undefined {
   const patterns = outputPatterns(context, outputs);
-  return patterns.length === 0 ? undefined : new Matcher(patterns, "outputs");
+  return patterns.length === 0 ? undefined : new Matcher([], "outputs", patterns);
 }
 
 function outputPatterns(context: string, outputs: readonly string[]): readonly string[] {
@@ -77,3 +77,6 @@ export function normalizePattern(line: string): string {
   const clean = cleanPath(bare);
   return (exception ? "!" : "") + (clean.length > 1 && clean.startsWith("/") ? clean.slice(1) : clean);
 }
+
+/** Why a source is left out that is the build's own. */
+export const buildsOwn = "It describes the build, or is written by it, and neither is a source";

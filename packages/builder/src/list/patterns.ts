@@ -12,11 +12,16 @@ export class Matcher {
   /** Where the patterns stand, for messages: ".dockerignore". */
   readonly source: string | undefined;
   readonly #patterns: readonly Pattern[];
+  readonly #buildsOwn: ReadonlySet<string>;
 
-  /** Takes patterns as moby's `New`: nothing is stripped but blanks. Throws BuildError SPEC for a malformed one. */
-  constructor(patterns: readonly string[], source?: string) {
+  /**
+   * Takes patterns as moby's `New`: nothing is stripped but blanks. `buildsOwn` come after those of the source. Throws
+   * BuildError SPEC for a malformed one.
+   */
+  constructor(patterns: readonly string[], source?: string, buildsOwn: readonly string[] = []) {
     this.source = source;
-    this.#patterns = patterns
+    this.#buildsOwn = new Set(buildsOwn);
+    this.#patterns = [...patterns, ...buildsOwn]
       .map((pattern) => pattern.trim())
       .filter((pattern) => pattern !== "")
       .map((pattern) => compile(pattern, source));
@@ -41,6 +46,12 @@ export class Matcher {
     const slash = path.lastIndexOf("/");
     const scope = slash <= 0 ? this.root() : this.scope(path.slice(0, slash));
     return scope.deciding(path, path.slice(slash + 1));
+  }
+
+  /** Whether a path is left out because it is the build's own: what describes it, or what it writes. */
+  isBuildsOwn(path: string): boolean {
+    const pattern = this.deciding(path);
+    return pattern !== undefined && this.#buildsOwn.has(pattern);
   }
 
   /** The scope of the folder itself. */

@@ -146,6 +146,12 @@ test("nothing is left of what a compressed archive was unpacked to", async () =>
   expect(readdirSync(join(context, "cache/tmp"))).toEqual([]);
 });
 
+test("what is to have the build's time has it, whatever the archive says", async () => {
+  const members = [{ path: "f", text: "x" }];
+  expect(await unpackMembers(members, { mtime: "epoch" })).toMatchObject([{ path: "f", mtime: 1 }]);
+  expect(await unpackMembers(members, {})).toMatchObject([{ path: "f", mtime: 1000 }]);
+});
+
 test("the description's word goes before the archive's", async () => {
   const listed = await unpackMembers(
     [

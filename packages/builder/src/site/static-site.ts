@@ -1,5 +1,6 @@
 import { parseReference } from "@lading/oci";
 import { BuildError } from "../errors.ts";
+import { literalSource } from "../list/glob.ts";
 import type { BuildSpec } from "../spec.ts";
 
 export interface StaticSiteOptions {
@@ -7,6 +8,8 @@ export interface StaticSiteOptions {
   readonly shown: string;
   /** The base that was asked for; a site cannot do without one. */
   readonly from: string | undefined;
+  /** The site's folder, relative to the context. Default: the context itself. */
+  readonly folder?: string | undefined;
   /** Folder in the image that the base's server serves. Default, on bases that are known: theirs. */
   readonly appRoot?: string | undefined;
 }
@@ -39,7 +42,7 @@ const never: readonly string[] = [
 ];
 
 /** Describes the image of a folder of files that a web server serves: on the server's image, in its folder. Throws BuildError. */
-export function describeStaticSite({ shown, from, appRoot }: StaticSiteOptions): BuildSpec {
+export function describeStaticSite({ shown, from, folder = ".", appRoot }: StaticSiteOptions): BuildSpec {
   if (from === undefined)
     throw new BuildError("SPEC", `Cannot build the site in "${shown}" without a base that serves it`, {
       hint: "Name a web server's image with --from: nginx:alpine, caddy or httpd; `lading init --from` writes it down",
@@ -53,7 +56,7 @@ export function describeStaticSite({ shown, from, appRoot }: StaticSiteOptions):
         hint: "Name the folder with --app-root, for instance /usr/share/nginx/html",
       },
     );
-  return { from, layers: [{ name: "site", add: [{ src: ["."], dest: root, exclude: [...never] }] }] };
+  return { from, layers: [{ name: "site", add: [{ src: [literalSource(folder)], dest: root, exclude: [...never] }] }] };
 }
 
 function webRootOf(place: string): string | undefined {

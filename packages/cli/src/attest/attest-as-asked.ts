@@ -9,8 +9,8 @@ import type { UsedBase } from "./used-bases.ts";
 export interface Made {
   readonly flags: Flags;
   readonly request: BuildRequest;
-  /** The file that described it. */
-  readonly file: string | undefined;
+  /** The files that described it. */
+  readonly files: readonly string[];
   readonly names: readonly string[];
   readonly bases: readonly UsedBase[];
   readonly started: Date;
@@ -20,11 +20,11 @@ export interface Made {
 export async function attestAsAsked(
   result: BuildResult,
   { sboms, provenance }: AskedStatements,
-  { flags, request, file, names, bases, started }: Made,
+  { flags, request, files, names, bases, started }: Made,
 ): Promise<AttestedContent> {
   const { context, outputs = [], sourceDateEpoch, signal } = request;
   const platforms = result.images.map(({ platform }) => platform);
-  const build = { flags, context, file, outputs, platforms, bases, sourceDateEpoch, started };
+  const build = { flags, context, files, outputs, platforms, bases, sourceDateEpoch, started };
   const facts = provenance ? await buildFacts(build, { signal }) : undefined;
   return await attestBuild(result, { sboms, facts, name: names[0], sourceDateEpoch, signal });
 }

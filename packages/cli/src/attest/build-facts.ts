@@ -17,8 +17,8 @@ export interface BuildToTell {
   readonly flags: Flags;
   /** Absolute. */
   readonly context: string;
-  /** The file that described it, absolute. */
-  readonly file: string | undefined;
+  /** The files that described it, absolute; the first is the one that was found. */
+  readonly files: readonly string[];
   /** What it writes to, absolute. */
   readonly outputs: readonly string[];
   readonly platforms: readonly Platform[];
@@ -32,11 +32,20 @@ const home = "https://www.npmjs.com/package/lading";
 
 /** What there is to say of a build for its provenance. */
 export async function buildFacts(build: BuildToTell, options: Options = {}): Promise<BuildFacts> {
-  const { flags, context, file, outputs, platforms, bases, sourceDateEpoch, started } = build;
+  const {
+    flags,
+    context,
+    files: [file, ...named],
+    outputs,
+    platforms,
+    bases,
+    sourceDateEpoch,
+    started,
+  } = build;
   const epoch = sourceDateEpoch === undefined ? undefined : new Date(sourceDateEpoch * 1000);
   const [source, ...files] = await Promise.all([
     gitSource(context, { ...options, outputs }),
-    ...[...(file === undefined ? [] : [file]), ...lockfiles.map((name) => join(context, name))].map(
+    ...[...(file === undefined ? [] : [file]), ...named, ...lockfiles.map((name) => join(context, name))].map(
       async (path) => await fileMaterial(path, context),
     ),
   ]);

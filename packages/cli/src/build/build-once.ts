@@ -30,6 +30,8 @@ import { fetchFile } from "./fetch-file.ts";
 /** A build that ended well. */
 export interface Built {
   readonly request: BuildRequest;
+  /** That described it, absolute. */
+  readonly files: readonly string[];
   /** Undefined for a plan. */
   readonly digest: Digest | undefined;
 }
@@ -44,7 +46,8 @@ export async function buildOnce(
   { last }: { readonly last?: Digest | undefined } = {},
 ): Promise<Built> {
   const started = new Date();
-  const { spec, dockerfile, context, file, note, warnings = [] } = await describeByFlags(flags, { signal });
+  const described = await describeByFlags(flags, { signal });
+  const { spec, dockerfile, context, files = [], ownFile, note, warnings = [] } = described;
   if (note !== undefined && !flags.on("quiet")) process.stderr.write(`${note}\n`);
   const names = imageNames(spec, flags.list("tag"));
   const destinations = await chooseDestinations(flags, spec, names, context);
@@ -80,7 +83,9 @@ export async function buildOnce(
       fetch: flags.on("offline") ? undefined : await fetchLocked(context, flags.on("locked"), fetchFile),
     },
     context,
-    outputs: [...destinations.flatMap(pathOf), ...reports].map((path) => resolve(path)),
+    outputs: [...destinations.flatMap(pathOf), ...reports, ...(ownFile === undefined ? [] : [ownFile])].map((path) =>
+      resolve(path),
+    ),
     cacheDir,
     locate: rememberBases(
       await locateLocked(
@@ -97,6 +102,7 @@ export async function buildOnce(
   if (!flags.on("dry-run"))
     return {
       request,
+      files,
       digest: await make(flags, request, names, destinations, {
         registries,
         progress,
@@ -105,7 +111,7 @@ export async function buildOnce(
           asked &&
           (async (result) => {
             const { attestAsAsked } = await import("../attest/attest-as-asked.ts");
-            return await attestAsAsked(result, asked, { flags, request, file, names, bases, started });
+            return await attestAsAsked(result, asked, { flags, request, files, names, bases, started });
           }),
       }),
     };
@@ -114,7 +120,7 @@ export async function buildOnce(
   } finally {
     progress.end();
   }
-  return { request, digest: undefined };
+  return { request, files, digest: undefined };
 }
 
 async function make(

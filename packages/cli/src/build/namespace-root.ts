@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import { constants } from "node:os";
-import { parseDockerfile } from "@lading/builder";
 import { readConfigText, standardInput } from "../config/config-file.ts";
 import type { Flags } from "../flags.ts";
-import { findDescribing } from "../front-ends/describe-build.ts";
-import { dockerfile } from "../front-ends/front-ends.ts";
+import { describeBuild, findDescribing } from "../front-ends/describe-build.ts";
+import { dockerfile, usualFrontEnd } from "../front-ends/front-ends.ts";
 import type { Interruption } from "../interruption.ts";
 import { printable, styleFor } from "../progress/terminal.ts";
 import { hasRun } from "./dockerfile-steps.ts";
@@ -23,9 +22,12 @@ export function isUnprivileged(): boolean {
 export async function takesNamespace(flags: Flags): Promise<boolean> {
   if (!isUnprivileged() || flags.on("dry-run")) return false;
   try {
-    const found = await findDescribing({ context: flags.required("context"), file: flags.text("file") });
-    if (found?.frontEnd !== dockerfile) return false;
-    if (!hasRun(parseDockerfile(await readConfigText(found.path), found.path))) return false;
+    const what = { context: flags.required("context"), file: flags.text("file") };
+    const found = await findDescribing(what);
+    // A description of Lading's own may name a Dockerfile.
+    if (found?.frontEnd !== dockerfile && found?.frontEnd !== usualFrontEnd) return false;
+    const described = await describeBuild(what);
+    if (described?.dockerfile === undefined || !hasRun(described.dockerfile.file)) return false;
     const { findRuntime } = await import("@lading/runner");
     findRuntime();
     return true;

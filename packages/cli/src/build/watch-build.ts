@@ -36,7 +36,9 @@ export async function watchBuild(flags: Flags, signal: AbortSignal): Promise<nev
         continue;
       }
       const isSource = built === undefined ? () => true : sourceFilter(built.request);
-      const changed = await watcher.next((path) => isSource(path) || describes(path) || path === named, signal);
+      const own = new Set(built?.files.map((path) => relative(watcher.context, path)));
+      const matters = (path: string): boolean => isSource(path) || describes(path) || own.has(path) || path === named;
+      const changed = await watcher.next(matters, signal);
       if (!flags.on("quiet")) tellChanged(changed);
     }
   } finally {

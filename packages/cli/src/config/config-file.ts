@@ -1,9 +1,9 @@
 import { open, readFile, stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { BuildSpec } from "@lading/builder";
 import { ConfigError } from "./config-error.ts";
-import { parseConfigValue } from "./config-issues.ts";
+import { parseDescription } from "./config-issues.ts";
+import type { DescriptionFile } from "./description-file.ts";
 import { UsageError } from "../usage.ts";
 import { parseYamlConfig } from "./yaml-config.ts";
 
@@ -22,7 +22,7 @@ export const configNames: readonly string[] = [
  * one), else YAML. `shown` is how messages call the file. Throws ConfigError, or UsageError when the
  * file cannot be read.
  */
-export async function loadConfig(path: string, shown: string = path): Promise<BuildSpec> {
+export async function loadConfig(path: string, shown: string = path): Promise<DescriptionFile> {
   await refuseLarge(path, shown);
   const kind = extname(path);
   if (/^\.[cm]?[jt]s$/.test(kind)) return await loadModule(path, shown);
@@ -106,7 +106,7 @@ async function refuseLarge(path: string, shown: string): Promise<void> {
     throw new UsageError(`Cannot read "${shown}": ${size} bytes are more than ${maxSize}, too many for a description`);
 }
 
-async function loadModule(path: string, shown: string): Promise<BuildSpec> {
+async function loadModule(path: string, shown: string): Promise<DescriptionFile> {
   let exported: unknown;
   try {
     exported = await orStuck(importDefault(path));
@@ -126,7 +126,7 @@ async function loadModule(path: string, shown: string): Promise<BuildSpec> {
       },
     ]);
   try {
-    return await parseConfigValue(exported, shown);
+    return await parseDescription(exported, shown);
   } catch (error) {
     // Its own getters throw what they like.
     if (error instanceof ConfigError) throw error;

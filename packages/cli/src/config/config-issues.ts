@@ -1,6 +1,7 @@
 import { type BuildSpec, buildSpecSchema, type SourceLocation } from "@lading/builder";
 import * as z from "zod";
 import { ConfigError, type ConfigIssue } from "./config-error.ts";
+import { type DescriptionFile, descriptionSchema } from "./description-file.ts";
 import { nearest } from "../usage.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -14,15 +15,20 @@ export interface FileKind<T> {
   readonly what: string;
 }
 
-const buildDescription: FileKind<BuildSpec> = { schema: buildSpecSchema, what: "the build description" };
+const what = "the build description";
 
-/** Checks a build description that was read from `file` ("" for none), and says in a person's words what is wrong. Throws ConfigError. */
-export async function parseConfigValue(
+/** Checks a build description that no file holds, and says in a person's words what is wrong. Throws ConfigError. */
+export async function parseSpec(value: unknown): Promise<BuildSpec> {
+  return await parseValue({ schema: buildSpecSchema, what }, value, "");
+}
+
+/** The same for one that was read from `file`. Throws ConfigError. */
+export async function parseDescription(
   value: unknown,
   file: string,
   options: { readonly locate?: Locate } = {},
-): Promise<BuildSpec> {
-  return await parseValue(buildDescription, value, file, options);
+): Promise<DescriptionFile> {
+  return await parseValue({ schema: descriptionSchema, what }, value, file, options);
 }
 
 /** The same for a file of another kind. Throws ConfigError. */

@@ -4,6 +4,7 @@ import type { DockerfileRequest } from "@lading/builder";
 import type { Options } from "yargs";
 import type { Flags } from "../flags.ts";
 import { UsageError } from "../usage.ts";
+import type { DockerfileSettings } from "./description-file.ts";
 
 const group = "For Dockerfiles:";
 const list = (describe: string): Options => ({ describe, group, type: "string", array: true, requiresArg: true });
@@ -23,9 +24,12 @@ export const dockerfileOptions = {
   "build-context": list("NAME=FOLDER or NAME=PLACE, what FROM and --from call NAME"),
 } satisfies Record<string, Options>;
 
-/** What they say. Throws UsageError. */
-export function dockerfileFlags(flags: Flags, env: NodeJS.ProcessEnv = process.env): DockerfileFlags {
-  const buildArgs: Record<string, string> = {};
+/** What they say, over what a description says. Throws UsageError. */
+export function dockerfileFlags(
+  flags: Flags,
+  { settings = {}, context = process.cwd(), env = process.env }: DockerfileFlagsOptions = {},
+): DockerfileFlags {
+  const buildArgs: Record<string, string> = { ...settings.args };
   for (const text of flags.list("build-arg")) {
     const equals = text.indexOf("=");
     if (equals === 0) throw new UsageError(`Cannot read --build-arg "${text}": expected NAME=VALUE`);
@@ -33,25 +37,38 @@ export function dockerfileFlags(flags: Flags, env: NodeJS.ProcessEnv = process.e
     const value = equals === -1 ? env[text] : text.slice(equals + 1);
     if (value !== undefined) buildArgs[equals === -1 ? text : text.slice(0, equals)] = value;
   }
-  const contexts: Record<string, { folder: string } | { place: string }> = {};
+  const contexts = Object.fromEntries(
+    Object.entries(settings.contexts ?? {}).map(([name, what]) => [name, readContext(what, context)]),
+  );
   for (const text of flags.list("build-context")) {
     const equals = text.indexOf("=");
     if (equals <= 0 || equals === text.length - 1)
       throw new UsageError(`Cannot read --build-context "${text}": expected NAME=FOLDER or NAME=PLACE`);
-    const what = text.slice(equals + 1);
-    const place = what.replace(/^docker-image:\/\//, "");
-    const isFolder = statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
-    contexts[text.slice(0, equals)] = isFolder ? { folder: resolve(place) } : { place };
+    contexts[text.slice(0, equals)] = readContext(text.slice(equals + 1), process.cwd());
   }
   const network = flags.text("network");
   return {
-    target: flags.text("target"),
+    target: flags.text("target") ?? settings.target,
     buildArgs,
     contexts,
-    network: network === "default" || network === "host" ? network : "none",
+    network: network === "none" || network === "default" || network === "host" ? network : (settings.network ?? "none"),
     secrets: Object.fromEntries(flags.list("secret").map((text) => readSecret(text, env))),
     ssh: Object.fromEntries(flags.list("ssh").map((text) => readSsh(text, env))),
   };
+}
+
+export interface DockerfileFlagsOptions {
+  /** What a description says of the Dockerfile. Default: nothing. */
+  readonly settings?: Omit<DockerfileSettings, "file"> | undefined;
+  /** Absolute path of the folder that its folders are relative to. Default: the working directory, as for those of flags. */
+  readonly context?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+function readContext(text: string, folder: string): { folder: string } | { place: string } {
+  const place = text.replace(/^docker-image:\/\//, "");
+  const path = resolve(folder, place);
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? { folder: path } : { place };
 }
 
 /** The parts of a request that flags say. */

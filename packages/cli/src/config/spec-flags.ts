@@ -1,7 +1,7 @@
 import type { BuildSpec } from "@lading/builder";
 import type { Options } from "yargs";
 import { ConfigError } from "./config-error.ts";
-import { parseConfigValue } from "./config-issues.ts";
+import { parseSpec } from "./config-issues.ts";
 import type { Flags } from "../flags.ts";
 import { UsageError } from "../usage.ts";
 
@@ -67,10 +67,7 @@ export async function specFromFlags(flags: Flags, env: NodeJS.ProcessEnv = proce
     author: flags.text("author"),
   };
   try {
-    return await parseConfigValue(
-      Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
-      "",
-    );
+    return await parseSpec(Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)));
   } catch (error) {
     const issue = error instanceof ConfigError ? error.issues[0] : undefined;
     if (issue === undefined) throw error;

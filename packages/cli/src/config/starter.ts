@@ -1,39 +1,28 @@
-import type { BuildSpec } from "@lading/builder";
+import { readdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { type BuildSpec, describeStaticSite } from "@lading/builder";
+import type { Description } from "../front-ends/front-end.ts";
+import { UsageError } from "../usage.ts";
 
-/** What `lading init` looks at. */
-export interface FolderFacts {
-  readonly name: string;
-  readonly folders: readonly string[];
-  readonly files: readonly string[];
+/** A first description of a folder of no known kind of project: of a site that lies in it, or of all of its files. */
+export async function describeFolder(folder: string, from?: string, appRoot?: string): Promise<Description> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw new UsageError(`Cannot read folder "${folder}"`, { cause });
+  });
+  const folders = new Set(entries.filter((entry) => entry.isDirectory()).map(({ name }) => name));
+  const site = siteFolders.find((name) => folders.has(name));
+  const context = resolve(folder);
+  if (site === undefined) return { kind: "a folder of files", spec: layerOf("files", ".", "/"), context };
+  const kind = `the site in ${site}`;
+  if (from !== undefined)
+    return { kind, spec: describeStaticSite({ shown: site, from, folder: site, appRoot }), context };
+  const advice =
+    "Add a web server as another layer, or start from a base that has one: `lading init --from nginx:alpine`.";
+  return { kind, spec: layerOf("site", site, appRoot ?? "/srv/www"), context, advice };
 }
 
-/** A first description of a folder of no known kind of project, and in words what the folder was taken for. */
-export function describeFolder({ name, folders, files }: FolderFacts): {
-  readonly kind: string;
-  readonly spec: BuildSpec;
-  /** What somebody will want to do next. */
-  readonly advice?: string;
-} {
-  const site = files.includes("index.html") ? "." : siteFolders.find((folder) => folders.includes(folder));
-  const common = { name: imageName(name), from: "scratch" };
-  return site === undefined
-    ? { kind: "a folder of files", spec: { ...common, layers: [{ name: "files", add: [{ src: ["."], dest: "/" }] }] } }
-    : {
-        kind: "a static site",
-        spec: {
-          ...common,
-          layers: [{ name: "site", add: [{ src: [site], dest: "/srv/www", exclude: ["**/*.map"] }] }],
-        },
-        advice: "Add a web server as another layer, or start from a base that has one.",
-      };
+function layerOf(name: string, src: string, dest: string): BuildSpec {
+  return { from: "scratch", layers: [{ name, add: [{ src: [src], dest }] }] };
 }
 
 const siteFolders: readonly string[] = ["public", "dist", "www", "_site", "build", "site"];
-
-function imageName(text: string): string {
-  const name = text
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9./:_-]+/g, "-")
-    .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
-  return name === "" ? "app" : name;
-}

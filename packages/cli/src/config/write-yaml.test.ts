@@ -33,6 +33,22 @@ test("a description that is written is read as what it was", async () => {
   expect(await parseYamlConfig(text, "lading.yaml")).toEqual(spec);
 });
 
+test("brackets in a text stay as they are, also at the end of a line", async () => {
+  const texts = ["echo [ a ]", "[ b ]", "[ ", " ]", "a: [ b ]", "c [ d ]\nnext [ e ] \n"];
+  const one = { cmd: texts, labels: Object.fromEntries(texts.map((text, at) => [`l${at}`, text])) };
+  const long = { ...one, entrypoint: [...texts, "x".repeat(120)] };
+  for (const spec of [one, long, { cmd: "test [ -f a ]" }, { dockerfile: { file: "[ a ]" } }])
+    expect(await parseYamlConfig(formatDescription(spec), "lading.yaml")).toEqual(spec);
+  expect(formatDescription({ cmd: ["a", "[ b ]"] })).toContain('cmd: [a, "[ b ]"]\n');
+});
+
+test("a Dockerfile without more to say of it stands as the name of a file", () => {
+  expect(formatDescription({ dockerfile: { file: "app.Dockerfile" } })).toContain("\ndockerfile: app.Dockerfile\n");
+  expect(formatDescription({ dockerfile: { file: "Dockerfile", target: "app" } })).toContain(
+    "\ndockerfile: { file: Dockerfile, target: app }\n",
+  );
+});
+
 test("what is short stands on one line, what is long below each other", () => {
   const lines = formatDescription(spec, "First\nSecond").split("\n");
   expect(lines.slice(1, 6)).toEqual([

@@ -1,4 +1,4 @@
-import type { BuildSpec, SourceLocation } from "@lading/builder";
+import type { SourceLocation } from "@lading/builder";
 import {
   type Alias,
   type Document,
@@ -12,12 +12,13 @@ import {
   visit,
 } from "yaml";
 import { ConfigError, type ConfigIssue } from "./config-error.ts";
-import { type Locate, parseConfigValue } from "./config-issues.ts";
+import { type Locate, parseDescription } from "./config-issues.ts";
+import type { DescriptionFile } from "./description-file.ts";
 import { locateText } from "./locate-text.ts";
 
 /** Parses lading.yaml. Every issue says where it is. Throws ConfigError. */
-export async function parseYamlConfig(text: string, file: string): Promise<BuildSpec> {
-  return await parseYaml(text, file, async (value, options) => await parseConfigValue(value, file, options));
+export async function parseYamlConfig(text: string, file: string): Promise<DescriptionFile> {
+  return await parseYaml(text, file, async (value, options) => await parseDescription(value, file, options));
 }
 
 /** Parses a YAML file of any kind; `check` turns the value into what it means. Throws ConfigError. */

@@ -51,6 +51,7 @@ export async function buildFolder(
       fetch: await fetchLocked(described.context, false, fetchFile),
     },
     context: described.context,
+    outputs: described.ownFile === undefined ? [] : [described.ownFile],
     cacheDir,
     locate: await locateLocked(
       described.context,

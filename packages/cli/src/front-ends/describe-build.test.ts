@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryFolder } from "@lading/testkit";
 import { expect, test } from "vitest";
@@ -8,11 +8,14 @@ import { describeBuild, nothingToBuild } from "./describe-build.ts";
 
 test("lading.yaml goes before lading.config.ts, and sources are relative to its folder", async () => {
   await using folder = await temporaryFolder();
-  await writeFile(join(folder.path, "lading.config.ts"), 'export default { name: "code" };\n');
+  const file = join(folder.path, "lading.config.ts");
+  await writeFile(file, 'export default { name: "code" };\n');
   expect(await describeBuild({ context: folder.path })).toEqual({
     spec: { name: "code" },
     context: folder.path,
-    file: join(folder.path, "lading.config.ts"),
+    kind: "a build description of Lading",
+    files: [file],
+    ownFile: file,
   });
   await writeFile(join(folder.path, "lading.yaml"), "name: yaml\n");
   expect((await describeBuild({ context: folder.path }))?.spec).toEqual({ name: "yaml" });
@@ -27,6 +30,32 @@ test("a file that is named is read whatever else is there, and one of no known k
   const notes = join(folder.path, "notes.txt");
   await writeFile(notes, "name: notes\n");
   await expect(describeBuild({ context: folder.path, file: notes })).rejects.toThrow('known here by "notes.txt"');
+});
+
+test("a Dockerfile that a description names takes its flags, and is one of the files that describe the build", async () => {
+  await using folder = await temporaryFolder();
+  const at = (name: string): string => join(folder.path, name);
+  await writeFile(at("app.Dockerfile"), "FROM scratch AS app\n");
+  await writeFile(at("app.Dockerfile.dockerignore"), "docs\n");
+  await mkdir(at("assets"));
+  await writeFile(
+    at("lading.yaml"),
+    "dockerfile: { file: app.Dockerfile, args: { A: 1, B: x }, contexts: { assets: assets, tools: 'oci:tools' } }\n",
+  );
+  const flags = new Flags({ "build-arg": ["B=y", "C=z"], target: "app", network: "host" });
+  expect(await describeBuild({ context: folder.path, flags })).toMatchObject({
+    spec: { ignoreFile: "app.Dockerfile.dockerignore" },
+    dockerfile: {
+      target: "app",
+      buildArgs: { A: "1", B: "y", C: "z" },
+      contexts: { assets: { folder: at("assets") }, tools: { place: "oci:tools" } },
+      network: "host",
+    },
+    files: [at("lading.yaml"), at("app.Dockerfile")],
+  });
+  await expect(describeBuild({ context: folder.path, flags: new Flags({ trace: true }) })).rejects.toThrow(
+    `Cannot use --trace with "${at("lading.yaml")}": it is for a package.json only`,
+  );
 });
 
 test("a folder that nothing describes gives nothing", async () => {

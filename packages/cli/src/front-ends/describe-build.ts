@@ -1,5 +1,5 @@
 import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import type { BuildSpec } from "@lading/builder";
 import type { Options } from "@lading/oci";
 import { isDescriptor, refuseSpecial, standardInput } from "../config/config-file.ts";
@@ -15,6 +15,10 @@ export interface WhatToBuild extends Options {
   readonly file?: string | undefined;
   /** Whether a project without a description is built in the way of its kind. Default: true. */
   readonly infer?: boolean | undefined;
+  /** Whether files of Lading's own are looked for in the context. Default: true. */
+  readonly own?: boolean | undefined;
+  /** What sources of a file that stands alone are relative to, when it lies below. Default: the folder that it is in. */
+  readonly around?: string | undefined;
   /** What the command line says of the image. Default: nothing. */
   readonly asked?: BuildSpec | undefined;
   /** Those of `frontEndOptions`. Default: none. */
@@ -32,13 +36,17 @@ export async function findDescribing({
   context,
   file,
   infer = true,
+  own = true,
 }: WhatToBuild): Promise<FoundDescription | undefined> {
   const named = file ?? ((await isRegularFile(context)) ? context : undefined);
-  return named === undefined ? await findDescription(context, infer) : await findReader(named);
+  return named === undefined ? await findDescription(context, { infer, own }) : await findReader(named);
 }
 
-/** Finds what describes the build of a folder; undefined when nothing in it does. `infer` as in `WhatToBuild`. Throws UsageError. */
-async function findDescription(folder: string, infer: boolean): Promise<FoundDescription | undefined> {
+/** Finds what describes the build of a folder; undefined when nothing in it does. Throws UsageError. */
+async function findDescription(
+  folder: string,
+  { infer, own }: { readonly infer: boolean; readonly own: boolean },
+): Promise<FoundDescription | undefined> {
   let names: Set<string>;
   try {
     names = new Set(await readdir(folder));
@@ -46,7 +54,7 @@ async function findDescription(folder: string, infer: boolean): Promise<FoundDes
     throw new UsageError(`Cannot read context folder "${folder}"`, { cause: error });
   }
   for (const frontEnd of frontEnds) {
-    if (!frontEnd.describes && !infer) continue;
+    if ((!frontEnd.describes && !infer) || (frontEnd === usualFrontEnd && !own)) continue;
     const name = frontEnd.names.find((one) => names.has(one));
     if (name !== undefined) return { path: join(folder, name), frontEnd };
   }
@@ -58,35 +66,30 @@ async function findDescription(folder: string, infer: boolean): Promise<FoundDes
  * when it has none. Throws UsageError, ConfigError or BuildError.
  */
 export async function describeBuild(what: WhatToBuild): Promise<Description | undefined> {
-  const { context, file, asked = {}, flags = new Flags({}), signal } = what;
+  const { context, file, around, asked = {}, flags = new Flags({}), signal } = what;
   const isFile = file === undefined && (await isRegularFile(context));
   const folder = isFile ? dirname(context) : context;
   const found = await findDescribing(what);
-  refuseForeignFlags(flags, found?.frontEnd, found?.path ?? context);
-  if (found === undefined) return undefined;
+  if (found === undefined) {
+    refuseForeignFlags(flags, [], context);
+    return undefined;
+  }
   const { path, frontEnd } = found;
   const absolute = path === standardInput ? path : resolve(path);
-  const options = { context: resolve(folder), shown: path, asked, flags, signal };
+  const isAround = isFile && frontEnd.standsAlone === true && around !== undefined && isBelow(around, absolute);
+  const options = { context: resolve(isAround ? around : folder), shown: path, asked, flags, signal };
   const described = await frontEnd.describe(absolute, options);
-  return path === standardInput ? described : { ...described, file: absolute };
+  refuseForeignFlags(flags, described.dockerfile === undefined ? [frontEnd] : [frontEnd, dockerfile], path);
+  return {
+    ...described,
+    kind: frontEnd.what,
+    files: [...(path === standardInput ? [] : [absolute]), ...(described.files ?? [])],
+    ...(frontEnd === usualFrontEnd ? { ownFile: absolute } : {}),
+  };
 }
 
-/** What a project that has no description is built as, and in words what it was taken for; undefined for none. */
-export async function describeProject({
-  context,
-  signal,
-}: WhatToBuild): Promise<(Description & { readonly kind: string }) | undefined> {
-  const found = await findDescription(context, true);
-  if (found === undefined || found.frontEnd.describes) return undefined;
-  const { path, frontEnd } = found;
-  const described = await frontEnd.describe(resolve(path), {
-    context: resolve(context),
-    shown: path,
-    asked: {},
-    flags: new Flags({}),
-    signal,
-  });
-  return { ...described, kind: `the project of ${frontEnd.what}` };
+function isBelow(folder: string, path: string): boolean {
+  return relative(folder, path).split(sep)[0] !== "..";
 }
 
 /** Why a folder gives nothing to build. */

@@ -15,12 +15,18 @@ export interface Description {
   readonly dockerfile?: DockerfileRequest | undefined;
   /** Absolute path of the folder that sources are relative to. */
   readonly context: string;
-  /** The file that it was read from, absolute; undefined for what flags alone say. */
-  readonly file?: string;
+  /** What it was taken for, as messages say it; undefined for what flags alone say. */
+  readonly kind?: string;
+  /** The files that it was read from, absolute: first the one that was found. Default: none. */
+  readonly files?: readonly string[];
+  /** The one of them that is Lading's own, and no source of what it describes. */
+  readonly ownFile?: string;
   /** What a person should know of how it came about. */
   readonly note?: string;
   /** What people should know of how their file was understood. */
   readonly warnings?: readonly string[];
+  /** What they should know who go on with it as a lading.yaml. */
+  readonly advice?: string;
 }
 
 /** The places that a build reads images from; `scratch` may be among them. */
@@ -53,6 +59,8 @@ export interface FrontEnd {
   readonly names: readonly string[];
   /** Whether its files describe a build; those of a project that is no build's description only stand in for one. */
   readonly describes: boolean;
+  /** Whether its file is all there is to build, wherever it lies, and folders are not looked through for it. Default: false. */
+  readonly standsAlone?: boolean;
   /** Flags of the command that have a meaning for its files. Default: none. */
   readonly options?: Readonly<Record<string, CommandOption>>;
   /** Whether a file that somebody named is one of its kind: by its name, or by how it begins. */

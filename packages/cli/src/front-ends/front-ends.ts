@@ -20,10 +20,7 @@ const ladingFile: FrontEnd = {
   names: configNames,
   describes: true,
   owns: (path) => configNames.includes(basename(path)) || /\.(?:[cm]?[jt]s|ya?ml)$/.test(path),
-  describe: async (path, { context, shown }) => {
-    const { loadConfig } = await import("../config/config-file.ts");
-    return { spec: await loadConfig(path, shown), context };
-  },
+  describe: async (path, options) => await (await import("./lading-file.ts")).describeLading(path, options),
 };
 
 const nodeProject: FrontEnd = {
@@ -63,6 +60,7 @@ const javaArchive: FrontEnd = {
   // A folder may have any number of them: somebody must say which.
   names: [],
   describes: true,
+  standsAlone: true,
   options: javaOptions,
   owns: (path) => /\.[jw]ar$/i.test(path),
   describe: async (path, options) => await (await import("./java-archive.ts")).describeJava(path, options),
@@ -82,6 +80,7 @@ const executable: FrontEnd = {
   // A folder may have any number of them: somebody must say which.
   names: [],
   describes: true,
+  standsAlone: true,
   owns: async (path) => await (await import("./executable.ts")).isExecutable(path),
   describe: async (path, options) => await (await import("./executable.ts")).describeProgram(path, options),
 };
@@ -109,10 +108,10 @@ export const frontEndOptions: Readonly<Record<string, CommandOption>> = Object.a
   ...frontEnds.map(({ options }) => options),
 );
 
-/** Throws UsageError for a flag that says nothing to who reads the file `shown`; without one, for any such flag. */
-export function refuseForeignFlags(flags: Flags, chosen: FrontEnd | undefined, shown: string): void {
+/** Throws UsageError for a flag that says nothing to those who read the file `shown`, and whatever it names. */
+export function refuseForeignFlags(flags: Flags, readers: readonly FrontEnd[], shown: string): void {
   for (const name of Object.keys(frontEndOptions)) {
-    if (!flags.given(name) || (chosen?.options !== undefined && name in chosen.options)) continue;
+    if (!flags.given(name) || readers.some(({ options = {} }) => name in options)) continue;
     const kinds = frontEnds.filter(({ options = {} }) => name in options).map(({ what }) => what);
     throw new UsageError(`Cannot use --${name} with "${shown}": it is for ${kinds.join(" and ")} only`);
   }

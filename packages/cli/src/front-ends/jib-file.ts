@@ -15,5 +15,12 @@ export async function describeJib(path: string, { context, shown, flags }: Descr
     file.format === "Docker"
       ? [`"format: Docker" in ${shown} changes nothing: media types are those of OCI, which Docker reads too`]
       : [];
-  return { spec: specOfJib(file, context), context, warnings };
+  return { spec: specOfJib(file, context), context, warnings, ...(choosesFiles(file) ? { advice } : {}) };
+}
+
+const advice = "Patterns are written out file by file: when files come or go, write it anew with --force.";
+
+function choosesFiles({ layers }: JibFile): boolean {
+  const files = layers?.entries.flatMap((entry) => ("files" in entry ? entry.files : [])) ?? [];
+  return files.some(({ includes = [], excludes = [] }) => includes.length + excludes.length > 0);
 }

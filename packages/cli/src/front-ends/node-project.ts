@@ -6,6 +6,8 @@ import type { Description, DescribeOptions } from "./front-end.ts";
 export async function describeNode(path: string, { asked, flags }: DescribeOptions): Promise<Description> {
   const described = describeNodeProject(dirname(path), { asked });
   if (flags.switched("trace") ?? described.project.manifest.lading["trace"] === true)
-    return await (await import("./trace-program.ts")).traceProgram(described);
-  return { spec: described.spec, context: described.context };
+    return { ...(await (await import("./trace-program.ts")).traceProgram(described)), advice };
+  return { spec: described.spec, context: described.context, advice };
 }
+
+const advice = "Packages are those that are installed now: after another install, write it anew with --force.";

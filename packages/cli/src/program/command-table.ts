@@ -20,8 +20,8 @@ export const commands: readonly CommandEntry[] = [
     load: async () => await import("../commands/build.ts"),
   },
   {
-    usage: "init [folder]",
-    describe: "Write a lading.yaml that fits a folder",
+    usage: "init [context]",
+    describe: "Write down as lading.yaml what a build makes",
     load: async () => await import("../commands/init.ts"),
   },
   {
