@@ -154,6 +154,8 @@ RUN --mount=type=secret,id=token cp /run/secrets/token /copied; rm /d/f
     expect(await build()).toEqual(first);
     expect((await build("--build-arg", "WHO=you")).stdout).not.toBe(first.stdout);
     expect((await work.lading(["build", "--dry-run"])).stdout).toContain("known when it has run");
+    const { images } = JSON.parse((await work.lading(["build", "--dry-run", "--json"])).stdout);
+    expect(images).toMatchObject([{ layers: [{ entries: [{}, {}] }, { unknown: true }, { unknown: true }] }]);
 
     await work.write({ Dockerfile: `${dockerfile}RUN exit 7\n` });
     const failed = await build();

@@ -153,6 +153,14 @@ async function prepared(files: Files): Promise<Workspace> {
   return work;
 }
 
+/** What would be built, by `--dry-run`. */
+async function planOf(work: Workspace, args: readonly string[]): Promise<unknown> {
+  const { stdout } = await work.lading(["build", ...args, "--dry-run", "--json"]);
+  const { images, annotations, warnings }: Readonly<Record<string, unknown>> = JSON.parse(stdout);
+  expect(images).not.toEqual([]);
+  return { images, annotations, warnings };
+}
+
 test.each(Object.entries(kinds))("init of %s writes a description of the same image", async (_, kind) => {
   const { files, args, context = ".", says } = kind;
   await using work = await prepared(files);
@@ -162,11 +170,13 @@ test.each(Object.entries(kinds))("init of %s writes a description of the same im
   expect(digest).toMatchObject({ status: 0, stderr: "" });
   const digestLater = await work.lading(["build", ...args, ...out], later);
   expect(digestLater.stdout).not.toBe(digest.stdout);
+  const plan = await planOf(work, args);
 
   const written = join(context, "lading.yaml");
   expect(await work.lading(["init", ...args])).toMatchObject({ status: 0, stdout: `${written}\n` });
   const text = await work.read(written);
   for (const words of says) expect(text).toContain(words);
+  expect(await planOf(work, [context])).toEqual(plan);
   expect(await work.lading(["build", context, ...out])).toEqual(digest);
   expect(await work.lading(["build", context, ...out], later)).toEqual(digestLater);
 });

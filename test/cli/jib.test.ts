@@ -40,6 +40,19 @@ test("the example's jib.yaml is built as it is, on a base that a parameter names
   expect(listed).not.toContain("next.html");
 });
 
+test("what is told of a jib.yaml is in the documents of a plan and of a build as well", async () => {
+  await using work = await workspace({
+    "jib.yaml":
+      "apiVersion: jib/v1alpha1\nkind: BuildFile\nformat: Docker\nlayers: {entries: [{name: a, files: [{src: jib.yaml, dest: /}]}]}\n",
+  });
+  const warning = '"format: Docker" in jib.yaml changes nothing: media types are those of OCI, which Docker reads too';
+  for (const flags of [["--dry-run"], ["-o", "oci:out"]]) {
+    const { stdout, stderr } = await work.lading(["build", "--json", ...flags]);
+    expect(JSON.parse(stdout)).toMatchObject({ warnings: [warning] });
+    expect(stderr).toContain(`warning: ${warning}\n`);
+  }
+});
+
 test("what is wrong in a jib.yaml is told with its place", async () => {
   await using work = await workspace({
     "jib.yaml": `apiVersion: jib/v1alpha1

@@ -107,6 +107,7 @@ export async function buildOnce(
         registries,
         progress,
         last,
+        warnings,
         attest:
           asked &&
           (async (result) => {
@@ -116,7 +117,7 @@ export async function buildOnce(
       }),
     };
   try {
-    await plan(flags, request, names, destinations);
+    await plan(flags, request, names, destinations, warnings);
   } finally {
     progress.end();
   }
@@ -132,11 +133,14 @@ async function make(
     registries,
     progress,
     last,
+    warnings,
     attest,
   }: {
     readonly registries: Registries;
     readonly progress: Progress;
     readonly last: Digest | undefined;
+    /** What was found to say before. */
+    readonly warnings: readonly string[];
     readonly attest: ((result: BuildResult) => Promise<AttestedContent>) | undefined;
   },
 ): Promise<Digest> {
@@ -157,7 +161,8 @@ async function make(
       registries,
       onEvent: (event) => progress.event(event),
     });
-    metadata = metadataOf(result, names, written, performance.now() - begun, attested?.attestations);
+    const told = { ...result, warnings: [...warnings, ...result.warnings, ...(attested?.warnings ?? [])] };
+    metadata = metadataOf(told, names, written, performance.now() - begun, attested?.attestations);
     await writeReports(flags, metadata);
     if (!flags.on("quiet")) {
       const style = styleFor(process.stderr);
@@ -226,12 +231,9 @@ async function plan(
   request: BuildRequest,
   names: readonly string[],
   destinations: readonly Destination[],
+  warnings: readonly string[],
 ): Promise<void> {
   const { showPlan } = await import("../show/show-plan.ts");
-  await showPlan(
-    request,
-    names,
-    destinations.map(({ shown }) => shown),
-    flags.on("json"),
-  );
+  const outputs = destinations.map(({ shown }) => shown);
+  await showPlan(request, { names, outputs, warnings, json: flags.on("json") });
 }

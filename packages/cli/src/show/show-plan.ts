@@ -6,12 +6,20 @@ import { printable, type Style, styleFor, table } from "../progress/terminal.ts"
 
 type LayerEntry = LayerPlan["entries"][number];
 
+export interface ShowPlanOptions {
+  /** What the image would be called. */
+  readonly names: readonly string[];
+  /** Where it would go, as messages say it. */
+  readonly outputs: readonly string[];
+  /** What was told already of how it came to be described. */
+  readonly warnings: readonly string[];
+  readonly json: boolean;
+}
+
 /** `--dry-run`: what would be built and where it would go, on stdout. */
 export async function showPlan(
   request: BuildRequest,
-  names: readonly string[],
-  outputs: readonly string[],
-  json: boolean,
+  { names, outputs, warnings, json }: ShowPlanOptions,
 ): Promise<void> {
   const plan = await planBuild(request);
   const style = styleFor(process.stdout);
@@ -21,11 +29,22 @@ export async function showPlan(
     const images = plan.images.map(({ platform, layers, base, config, annotations }) => ({
       platform: formatPlatform(platform),
       ...(base === undefined ? {} : { base }),
-      layers: layers.map(({ name, entries }) => ({ name, entries: entries.map(describeEntry) })),
+      layers: layers.map(({ name, unknown, entries }) => ({
+        name,
+        ...(unknown === undefined ? {} : { unknown }),
+        entries: entries.map(describeEntry),
+      })),
       config,
       annotations,
     }));
-    process.stdout.write(`${JSON.stringify({ names, outputs, images, warnings: plan.warnings }, undefined, 2)}\n`);
+    const document = {
+      names,
+      outputs,
+      images,
+      ...(images.length > 1 ? { annotations: plan.indexAnnotations } : {}),
+      warnings: [...warnings, ...plan.warnings],
+    };
+    process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
     return;
   }
 
@@ -79,7 +98,7 @@ function sign(entry: LayerEntry): string {
 }
 
 function describeEntry(entry: LayerEntry): object {
-  const { type, path, mode, uid, gid, mtime } = entry;
+  const { type, path, mode, uid, gid, mtime, xattrs = new Map<string, Uint8Array>() } = entry;
   const source = entry.type === "file" && entry.content.kind === "disk" ? { source: entry.content.path } : {};
   return {
     type,
@@ -90,5 +109,14 @@ function describeEntry(entry: LayerEntry): object {
     mtime,
     ...(entry.type === "file" ? { size: entry.size, ...source } : {}),
     ...("linkname" in entry ? { linkname: entry.linkname } : {}),
+    ...("devmajor" in entry ? { devmajor: entry.devmajor, devminor: entry.devminor } : {}),
+    // As a description takes them.
+    ...(xattrs.size === 0
+      ? {}
+      : { xattrs: Object.fromEntries(Array.from(xattrs, ([name, value]) => [name, `0s${base64(value)}`])) }),
   };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64");
 }
