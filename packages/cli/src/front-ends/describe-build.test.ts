@@ -58,8 +58,9 @@ test("a Dockerfile that a description names takes its flags, and is one of the f
   );
 });
 
-test("a folder that nothing describes gives nothing", async () => {
+test("a folder that nothing describes gives nothing, also where a folder is called as a description", async () => {
   await using folder = await temporaryFolder();
+  for (const name of ["dockerfile", "index.html", "lading.yaml"]) await mkdir(join(folder.path, name));
   expect(await describeBuild({ context: folder.path })).toBeUndefined();
   expect(nothingToBuild("app").message).toContain('Cannot find a build description in "app": expected one of lading.');
 });

@@ -47,12 +47,11 @@ async function findDescription(
   folder: string,
   { infer, own }: { readonly infer: boolean; readonly own: boolean },
 ): Promise<FoundDescription | undefined> {
-  let names: Set<string>;
-  try {
-    names = new Set(await readdir(folder));
-  } catch (error) {
-    throw new UsageError(`Cannot read context folder "${folder}"`, { cause: error });
-  }
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw new UsageError(`Cannot read context folder "${folder}"`, { cause });
+  });
+  // A folder may well be called dockerfile.
+  const names = new Set(entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name));
   for (const frontEnd of frontEnds) {
     if ((!frontEnd.describes && !infer) || (frontEnd === usualFrontEnd && !own)) continue;
     const name = frontEnd.names.find((one) => names.has(one));
