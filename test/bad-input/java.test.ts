@@ -45,10 +45,6 @@ const wrong: Record<string, readonly [jar: () => Buffer | Promise<Buffer>, says:
     async () => await zipOf([manifest(main, "Class-Path: /etc/passwd"), program]),
     `Class-Path names "/etc/passwd", which is outside the context`,
   ],
-  "has two libraries of one name": [
-    async () => await zipOf([manifest(main, "Class-Path: src/a lib/a"), program]),
-    "/app/dependencies/a",
-  ],
   "has an encrypted file": [
     async () => await withDirectory(8, 0x8_0001),
     'Cannot read "app.jar": "META-INF/MANIFEST.MF" in it is encrypted',

@@ -162,7 +162,7 @@ test("init describes a folder once, and the description builds", async () => {
   expect(await site.lading(["init"])).toMatchObject({ status: 0, stdout: "lading.yaml\n" });
   expect(await site.read("lading.yaml")).toContain("src: public, dest: /srv/www");
   expect(await site.lading(["build", "-q"])).toMatchObject({ status: 0 });
-  expect((await site.lading(["init"])).stderr).toContain("the folder has a lading.yaml already");
+  expect((await site.lading(["init"])).stderr).toContain("there is a lading.yaml already");
 
   const manifest = { main: "./dist/server.js", dependencies: { x: "1" } };
   await using node = await workspace({
