@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ZipContent, zipOf } from "@lading/testkit";
 import { expect, test } from "vitest";
@@ -179,6 +179,33 @@ test.each(Object.entries(kinds))("init of %s writes a description of the same im
   expect(await planOf(work, [context])).toEqual(plan);
   expect(await work.lading(["build", context, ...out])).toEqual(digest);
   expect(await work.lading(["build", context, ...out], later)).toEqual(digestLater);
+});
+
+test("a package of a workspace is written down at the workspace's root, under its own name", async () => {
+  await using work = await prepared({
+    "package.json": '{ "name": "workspace", "workspaces": ["packages/*"] }',
+    "package-lock.json": JSON.stringify({
+      lockfileVersion: 3,
+      packages: {
+        "": { workspaces: ["packages/*"] },
+        "node_modules/api": { resolved: "packages/api", link: true },
+        "packages/api": { version: "1.0.0" },
+      },
+    }),
+    "packages/api/package.json": '{ "name": "@acme/api", "version": "1.0.0", "main": "server.js" }',
+    "packages/api/server.js": "",
+    "node_modules/.package-lock.json": "{}",
+  });
+  await symlink("../packages/api", join(work.path, "node_modules/api"));
+  const out = ["-q", "-o", "oci:../out"];
+  const built = await work.lading(["build", "packages/api", ...scratch, ...out]);
+  expect(built).toMatchObject({ status: 0, stderr: "" });
+  expect(await work.lading(["init", "packages/api", ...scratch])).toMatchObject({
+    status: 0,
+    stdout: "lading.api.yaml\n",
+    stderr: "Written from a package.json. Look it over, then run: lading build -f lading.api.yaml\n",
+  });
+  expect(await work.lading(["build", "-f", "lading.api.yaml", ...out])).toEqual(built);
 });
 
 test.runIf(installed("runc", "busybox") && isRoot)(

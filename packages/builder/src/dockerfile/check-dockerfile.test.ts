@@ -58,7 +58,7 @@ test.each([
   ],
   [
     "defaults that name no image",
-    "ARG TAG\nARG B=x-$TARGETARCH\nFROM node:$TAG\nFROM node${TAG:+:$TAG}\nFROM $B\nFROM $TARGETARCH",
+    "ARG TAG\nARG B=x-$TARGETARCH\nFROM node:$TAG\nFROM node${TAG:+:$TAG}\nFROM $B\nFROM $TARGETARCH\nFROM oci:/bases/$B",
     ["InvalidDefaultArgInFrom:3"],
   ],
   [

@@ -1,4 +1,4 @@
-import { parsePlatform, parseReference } from "@lading/oci";
+import { parsePlatform, parsePlace } from "@lading/oci";
 import { distance } from "fastest-levenshtein";
 import { BuildError } from "../errors.ts";
 import { cleanPath, type Matcher } from "../list/patterns.ts";
@@ -101,9 +101,10 @@ function defaultImage(text: string, global: VariableScope): string | undefined {
   }
 }
 
+/** Also of one that is in no registry: FROM takes any place. */
 function isImageName(text: string): boolean {
   try {
-    parseReference(text);
+    parsePlace(text);
     return true;
   } catch {
     return false;
