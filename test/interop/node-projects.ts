@@ -3,14 +3,21 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run } from "./command.ts";
 import { lading, writeFiles } from "./lading.ts";
+import { manage } from "./package-managers.ts";
 
 const example = fileURLToPath(new URL("../../examples/pnpm-workspace", import.meta.url));
 
 /** The example's workspace, installed by pnpm for linux/amd64 and linux/arm64. */
 export async function pnpmWorkspace(folder: string): Promise<void> {
   await cp(example, folder, { recursive: true, filter: (path) => !path.includes("node_modules") });
-  await run("npx", ["--yes", "pnpm@12.21.0", "install", "--frozen-lockfile"], { cwd: folder });
+  await manage("pnpm", ["install", "--frozen-lockfile"], folder);
 }
+
+const installing = {
+  npm: ["install", "--ignore-scripts", "--no-audit", "--no-fund"],
+  "yarn-classic": ["install", "--ignore-scripts", "--non-interactive"],
+  yarn: ["install"],
+} as const;
 
 /** The same workspace, installed by npm or a Yarn for this machine. */
 export async function otherWorkspace(folder: string, manager: "npm" | "yarn-classic" | "yarn"): Promise<void> {
@@ -30,16 +37,9 @@ export async function otherWorkspace(folder: string, manager: "npm" | "yarn-clas
     // Only pnpm and later Yarns know the protocol.
     "packages/api/package.json": manifest.replace("workspace:*", "1.0.0"),
   });
-  if (manager === "npm") await run("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
-  else if (manager === "yarn-classic")
-    await run("npx", ["--yes", "yarn@1.22.22", "install", "--ignore-scripts", "--non-interactive"], { cwd: folder });
-  else {
+  if (manager === "yarn")
     await writeFiles(folder, { ".yarnrc.yml": "nodeLinker: node-modules\nenableScripts: false\n", "yarn.lock": "" });
-    await run("npx", ["--yes", "@yarnpkg/cli-dist@4.9.1", "install"], {
-      cwd: folder,
-      env: { YARN_ENABLE_IMMUTABLE_INSTALLS: "false" },
-    });
-  }
+  await manage(manager, installing[manager], folder);
 }
 
 /** An image with the Node that runs the tests and the libraries that it needs, as an OCI layout. */

@@ -6,10 +6,14 @@ import * as z from "zod";
 import { run } from "../interop/command.ts";
 import { temporaryFolder } from "@lading/testkit";
 import { writeFiles } from "../interop/lading.ts";
+import { managerEnvironment } from "../interop/package-managers.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 // The Node that runs the tests comes first, for npm and for everything that npm starts.
-const env = { PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}` };
+const env = {
+  ...(await managerEnvironment()),
+  PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`,
+};
 
 const manifestSchema = z.object({ name: z.string(), private: z.boolean().optional() });
 const toolsSchema = z.object({ engines: z.object({ pnpm: z.string() }) });
