@@ -73,6 +73,11 @@ function readLockfile(root: string, folder: string): Lockfile {
 function refuseWithoutLockfile({ dependencies, optionalDependencies }: PackageManifest, folder: string): void {
   const names = Object.keys({ ...dependencies, ...optionalDependencies });
   if (names.length === 0) return;
+  const bun = ["bun.lock", "bun.lockb"].find((name) => existsSync(join(folder, name)));
+  if (bun !== undefined)
+    throw new BuildError("SPEC", `Cannot build "${folder}" by ${bun}: only lockfiles of npm, pnpm and Yarn are known`, {
+      hint: "Run `bun install --yarn`, which writes a yarn.lock beside it",
+    });
   throw new BuildError(
     "SPEC",
     `Cannot find a lockfile for "${folder}", and package.json depends on ${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}`,

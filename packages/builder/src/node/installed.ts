@@ -55,7 +55,8 @@ export function findInstalled(
         continue;
       }
       for (const link of found.links) links.add(link);
-      if (locked.workspace) {
+      // A folder that is linked to and no workspace's is as much the project's own.
+      if (locked.workspace || !isInstalled(found.folder)) {
         if (workspaces.has(found.folder)) continue;
         workspaces.add(found.folder);
       } else {
@@ -106,7 +107,9 @@ function locate(
   { name, path }: LockedDependency,
   locked: LockedPackage,
 ): Found | undefined {
-  if (path !== undefined) return disk.follow(path);
+  // npm says where it would be, which is elsewhere with install-strategy=linked.
+  const said = path === undefined ? undefined : disk.follow(path);
+  if (said !== undefined) return said;
   for (let at = from; ; at = parentOf(at)) {
     // A scope is no package.
     if (!/(?:^|\/)(?:node_modules|@[^/]+)$/.test(at)) {
@@ -145,11 +148,17 @@ class Folders {
       : posix.normalize(posix.join(posix.dirname(path), said));
     if (target === ".." || target.startsWith("../") || posix.isAbsolute(said))
       throw new BuildError("SOURCE_OUTSIDE", `Cannot ship "${path}": it is a link to "${said}"`, {
-        hint: "Packages must be below the folder that has the lockfile, and links to them relative",
+        hint: said.includes("/links/")
+          ? "Write `enableGlobalVirtualStore: false` into pnpm-workspace.yaml, remove node_modules, and run `pnpm install`"
+          : "Packages must be below the folder that has the lockfile, and links to them relative",
       });
     const found = this.follow(target.replace(/\/$/, ""));
     return found && { folder: found.folder, links: [path, ...found.links] };
   }
+}
+
+function isInstalled(folder: string): boolean {
+  return folder.startsWith("node_modules/") || folder.includes("/node_modules/");
 }
 
 function parentOf(folder: string): string {
@@ -174,7 +183,7 @@ function notInstalled(missing: readonly Missing[], { manager, name: lockfile }: 
   );
 }
 
-const install: Readonly<Record<Lockfile["manager"], string>> = {
+export const install: Readonly<Record<Lockfile["manager"], string>> = {
   npm: "npm ci",
   pnpm: "pnpm install --frozen-lockfile",
   yarn: "yarn install",

@@ -1,5 +1,5 @@
 import type { AddSpec, LayerSpec } from "../spec.ts";
-import { namesOfPackages } from "./package-names.ts";
+import { isStore, namesOfPackages } from "./package-names.ts";
 import type { Installed, InstalledPackage } from "./installed.ts";
 
 /** Where the root of a project is in the image. */
@@ -23,7 +23,7 @@ export function dependencyLayers(
 } {
   const common = packages.filter(({ systems }) => systems === undefined);
   const special = packages.filter(({ systems }) => systems !== undefined);
-  // In the virtual store of pnpm, links to a package's dependencies lie beside it and go where it goes.
+  // In a store, links to a package's dependencies lie beside it and go where it goes.
   const outer = links.filter((link) => !inStore(link) || link.includes(hoisted));
   return {
     common: { name: "dependencies", add: foldersOf(common).map((one) => addFolder(root, one, special)) },
@@ -32,11 +32,10 @@ export function dependencyLayers(
   };
 }
 
-const store = "node_modules/.pnpm/";
 const hoisted = "/.pnpm/node_modules/";
 
 function inStore(path: string): boolean {
-  return path.startsWith(store) || path.includes(`/${store}`);
+  return /(?:^|\/)node_modules\/\.(?:pnpm|store)\//.test(path);
 }
 
 /** A folder of installed packages, and which of what is directly in it are wanted. */
@@ -45,7 +44,7 @@ interface PackagesFolder {
   readonly wanted: ReadonlySet<string>;
 }
 
-/** node_modules folders, or stores of pnpm, with what is wanted of each; what is nested in a package comes with it. */
+/** node_modules folders, or stores of linked packages, with what is wanted of each; what is nested in a package comes with it. */
 function foldersOf(packages: readonly InstalledPackage[]): PackagesFolder[] {
   const folders = new Map<string, Set<string>>();
   for (const { folder } of packages) {
@@ -61,10 +60,10 @@ function foldersOf(packages: readonly InstalledPackage[]): PackagesFolder[] {
 
 /** The outermost folder of packages that a package lies in, and the name directly in it under which it does. */
 function split(folder: string): readonly [outer: string, unit: string] {
-  const match = /^(?<outer>(?:.*?\/)??node_modules(?:\/\.pnpm)?)\/(?<unit>(?:@[^/]+\/)?[^/]+)/.exec(folder);
+  const match = /^(?<outer>(?:.*?\/)??node_modules(?:\/\.(?:pnpm|store))?)\/(?<unit>(?:@[^/]+\/)?[^/]+)/.exec(folder);
   const { outer = "", unit = folder } = match?.groups ?? {};
-  // Names in pnpm's store have no slash.
-  return [outer, outer.endsWith("/.pnpm") ? unit.replace(/(?<=^[^/]*)\/.*/, "") : unit];
+  // Names in a store have no slash.
+  return [outer, isStore(outer) ? unit.replace(/(?<=^[^/]*)\/.*/, "") : unit];
 }
 
 function addFolder(root: string, { folder, wanted }: PackagesFolder, special: readonly InstalledPackage[]): AddSpec {
@@ -102,7 +101,7 @@ function scopeOf(name: string): string {
 
 function addSpecial({ folder, systems = [] }: InstalledPackage): AddSpec {
   const [outer, unit] = split(folder);
-  const path = outer.endsWith("/.pnpm") ? `${outer}/${unit}` : folder;
+  const path = isStore(outer) ? `${outer}/${unit}` : folder;
   return {
     src: [literal(path)],
     dest: imagePath(path),

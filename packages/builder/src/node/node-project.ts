@@ -1,19 +1,24 @@
 import { statSync } from "node:fs";
 import { hostPlatform } from "@lading/oci";
 import type { BuildSpec, LayerSpec } from "../spec.ts";
-import { applicationFiles } from "./application-files.ts";
+import { applicationFiles, refuseIgnored } from "./application-files.ts";
 import { type EntryPoint, entryPointOf } from "./entry-point.ts";
 import { findProject, type NodeProject } from "./find-project.ts";
 import { findInstalled, type Installed } from "./installed.ts";
-import { refuseForeignAddons } from "./native-addons.ts";
+import { checkVersions } from "./installed-versions.ts";
+import { checkAddons } from "./native-addons.ts";
 import { nodeBase } from "./node-base.ts";
 import { dependencyLayers, imagePath } from "./node-layers.ts";
 import { readManifest } from "./package-manifest.ts";
-import { libcOf, systemOf } from "./target-system.ts";
+import type { Lockfile } from "./lockfile.ts";
+import { StatMemory } from "./stat-memory.ts";
+import { libcOf, systemOf, type TargetSystem } from "./target-system.ts";
 
 export interface NodeProjectOptions {
   /** What was asked for instead of what the project says. */
   readonly asked?: Pick<BuildSpec, "from" | "platforms" | "entrypoint"> | undefined;
+  /** Cache folder: remembers what packages say of themselves. Default: each is read. */
+  readonly cacheDir?: string | undefined;
 }
 
 export interface DescribedProject {
@@ -24,16 +29,21 @@ export interface DescribedProject {
   readonly installed: Installed;
   /** Undefined when the command is somebody else's choice. */
   readonly entry: EntryPoint | undefined;
+  /** What may not work in the image. */
+  readonly warnings: readonly string[];
 }
 
 const nothing: Installed = { packages: [], workspaces: [], links: [] };
 
 /**
  * Describes the image of a Node program by its package.json, its lockfile and what is installed: packages that it
- * needs to run, in layers from least to most changing, on a base that has Node. Contents of files are not
- * looked at, save the first bytes of compiled add-ons. Throws BuildError.
+ * needs to run, in layers from least to most changing, on a base that has Node. Of the packages' files their
+ * package.json and compiled add-ons are read. Throws BuildError.
  */
-export function describeNodeProject(folder: string, { asked = {} }: NodeProjectOptions = {}): DescribedProject {
+export function describeNodeProject(
+  folder: string,
+  { asked = {}, cacheDir }: NodeProjectOptions = {},
+): DescribedProject {
   const project = findProject(folder);
   const { root, manifest, rootManifest, lockfile } = project;
   const from = asked.from ?? baseOf(manifest, rootManifest);
@@ -43,11 +53,12 @@ export function describeNodeProject(folder: string, { asked = {} }: NodeProjectO
     asked.entrypoint === undefined
       ? entryPointOf(manifest, (file) => statSync(`${folder}/${file}`, { throwIfNoEntry: false })?.isFile() === true)
       : undefined;
+  if (entry !== undefined) refuseIgnored(project, entry.file);
   const installed =
     lockfile === undefined
       ? nothing
       : findInstalled(root, lockfile, lockfile.importer(project.folder, manifest), systems);
-  refuseForeignAddons(root, installed.packages, systems);
+  const warnings = lockfile === undefined ? [] : checkInstalled(project, lockfile, installed, { systems, cacheDir });
   const workdir = imagePath(project.folder);
   const name = manifest.name?.replace(/^@/, "").toLowerCase();
   const spec: BuildSpec = {
@@ -62,7 +73,21 @@ export function describeNodeProject(folder: string, { asked = {} }: NodeProjectO
     env: { NODE_ENV: "production" },
     user: "1000:1000",
   };
-  return { spec, context: root, project, installed, entry };
+  return { spec, context: root, project, installed, entry, warnings };
+}
+
+/** Whether what is installed is what the lockfile says, and can run where it shall. Returns what to warn of. */
+function checkInstalled(
+  { root, folder }: NodeProject,
+  lockfile: Lockfile,
+  { packages }: Installed,
+  { systems, cacheDir }: { readonly systems: readonly TargetSystem[]; readonly cacheDir: string | undefined },
+): string[] {
+  const memory = new StatMemory(cacheDir, `${root}\0${folder}`);
+  const native = checkVersions(root, packages, lockfile, memory);
+  const warnings = checkAddons(root, native, systems, memory);
+  memory.keep();
+  return warnings;
 }
 
 function baseOf(...manifests: readonly NodeProject["manifest"][]): string {
@@ -86,13 +111,22 @@ function layersOf(
         root,
         folder: other,
         manifest: readManifest(`${root}/${other}/package.json`) ?? manifest,
+        others: installed.workspaces,
       }),
     ),
   };
   const entries = entry === undefined ? [] : [entry.file];
   const app: LayerSpec = {
     name: "app",
-    add: [applicationFiles({ root, folder, manifest, entries, others: lockfile?.workspaces ?? [] })],
+    add: [
+      applicationFiles({
+        root,
+        folder,
+        manifest,
+        entries,
+        others: [...(lockfile?.workspaces ?? []), ...installed.workspaces],
+      }),
+    ],
   };
   return [dependencies.common, dependencies.platform, workspace, dependencies.links, app].filter(
     ({ add = [] }) => add.length > 0,

@@ -24,7 +24,7 @@ export function parseNpmLockfile(content: string, name: string): Lockfile {
       const fields = fieldsOf(packages[folder]);
       found = {
         name: text(fields["name"]) ?? folder.slice(folder.lastIndexOf("node_modules/") + "node_modules/".length),
-        version: text(fields["version"]) ?? "0.0.0",
+        version: text(fields["version"]) ?? "",
         folder,
         workspace: !folder.includes("node_modules/"),
         conditions: conditionsOf(fields),

@@ -290,3 +290,140 @@ test("an add-on that was compiled here is no add-on for another platform", async
     "Cannot build for linux/arm64: sqlite 1.0.0 has compiled add-ons only for darwin-x64+arm64, linux-x64",
   );
 });
+
+test("the main and the programs of a package are shipped although files does not name them, as npm has it", async () => {
+  const app = {
+    main: "server.js",
+    workspaces: ["lib"],
+    files: ["dist"],
+    bin: { app: "./cli.mjs" },
+    dependencies: { lib: "1" },
+  };
+  const lib = { name: "lib", version: "1.0.0", main: "./index", files: ["dist"] };
+  await using folder = await project({
+    "package.json": app,
+    "server.js": "",
+    "package-lock.json": {
+      lockfileVersion: 3,
+      packages: { "": app, lib, "node_modules/lib": { resolved: "lib", link: true } },
+    },
+    "node_modules/lib": { link: "../lib" },
+    "lib/package.json": lib,
+    "lib/index.js": "",
+  });
+  expect(describeNodeProject(folder.path, { asked: { entrypoint: ["node"] } }).spec.layers).toMatchObject([
+    { name: "workspace", add: [{ include: ["package.json", "dist", "index", "index.js"] }] },
+    { name: "links" },
+    { name: "app", add: [{ include: ["package.json", "dist", "server.js", "server.js.js", "cli.mjs"] }] },
+  ]);
+});
+
+test("an ignore file that leaves out what the image starts is refused, and .ladingignore stands in for it", async () => {
+  const files = {
+    "package.json": { main: "dist/server.js" },
+    "dist/server.js": "",
+    ".dockerignore": "node_modules\ndist\n",
+  };
+  await using folder = await project(files);
+  expect(() => describeNodeProject(folder.path)).toThrow(
+    'Cannot start the image: dist/server.js is left out by "dist" in .dockerignore',
+  );
+  await using own = await project({ ...files, ".ladingignore": "notes\n" });
+  expect(describeNodeProject(own.path).spec.entrypoint).toEqual(["node", "/app/dist/server.js"]);
+});
+
+test("what an .npmignore names of a package without files is not shipped", async () => {
+  await using folder = await project({
+    "package.json": { main: "server.js" },
+    "server.js": "",
+    ".npmignore": "# sources\nsrc/\n/docs/*.md\n!keep.md  \n*.map\n",
+  });
+  expect(describeNodeProject(folder.path).spec.layers).toMatchObject([
+    { add: [{ exclude: expect.arrayContaining(["**/src", "docs/*.md", "!**/keep.md", "**/*.map"]) }] },
+  ]);
+});
+
+test("a program that is called like what is never shipped is shipped", async () => {
+  await using folder = await project({ "package.json": { main: "coverage/run.test.js" }, "coverage/run.test.js": "" });
+  expect(describeNodeProject(folder.path).spec.layers).toMatchObject([
+    { add: [{ exclude: expect.arrayContaining(["coverage", "!coverage/run.test.js"]) }] },
+  ]);
+});
+
+test("a project of bun is refused with the command that writes a lockfile which is known", async () => {
+  await using folder = await project({ "package.json": manifest, "bun.lock": "{}" });
+  expect(() => describeNodeProject(folder.path)).toThrow(
+    expect.objectContaining({
+      message: `Cannot build "${folder.path}" by bun.lock: only lockfiles of npm, pnpm and Yarn are known`,
+      hint: expect.stringContaining("bun install --yarn"),
+    }),
+  );
+});
+
+test("packages that npm has linked from its store are found where they are", async () => {
+  const store = "node_modules/.store";
+  await using folder = await project({
+    "package.json": manifest,
+    "package-lock.json": lock,
+    "server.js": "",
+    "node_modules/one": { link: ".store/one@1.0.0-abc/node_modules/one" },
+    [`${store}/one@1.0.0-abc/node_modules/one/package.json`]: { version: "1.0.0" },
+    [`${store}/one@1.0.0-abc/node_modules/two`]: { link: "../../two@2.0.0-abc/node_modules/two" },
+    [`${store}/two@2.0.0-abc/node_modules/two/package.json`]: { version: "2.0.0" },
+  });
+  expect(describeNodeProject(folder.path).spec.layers).toMatchObject([
+    { name: "dependencies", add: [{ src: [store], exclude: [".*"] }] },
+    { name: "links", add: [{ src: ["node_modules"], include: ["one"] }] },
+    { name: "app" },
+  ]);
+});
+
+function addon(libc: string): Buffer {
+  const elf = Buffer.alloc(64);
+  elf.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  elf.writeUInt16LE(62, 18);
+  return Buffer.concat([elf, Buffer.from(`\0${libc}\0`)]);
+}
+
+const sqlite = {
+  "package.json": { main: "server.js", dependencies: { sqlite: "1" } },
+  "server.js": "",
+  "package-lock.json": {
+    lockfileVersion: 3,
+    packages: {
+      "": { main: "server.js", dependencies: { sqlite: "1" } },
+      "node_modules/sqlite": { version: "1.0.0", hasInstallScript: true },
+    },
+  },
+  "node_modules/sqlite/package.json": { version: "1.0.0" },
+};
+
+test.each([
+  ["build/Release/sqlite.node", "Cannot build for linux/amd64: build/Release/sqlite.node of sqlite 1.0.0 was compiled"],
+  ["lib/binding/napi-v6/sqlite.node", "Cannot build for linux/amd64: lib/binding/napi-v6/sqlite.node of sqlite 1.0.0"],
+])("an add-on for another C library than the base's is refused: %s", async (file, message) => {
+  await using folder = await project({
+    ...sqlite,
+    "node_modules/sqlite/binding.gyp": "",
+    [`node_modules/sqlite/${file}`]: addon("libc.so.6"),
+  });
+  const platforms = ["linux/amd64"];
+  expect(describeNodeProject(folder.path, { asked: { platforms } }).warnings).toEqual([]);
+  expect(() => describeNodeProject(folder.path, { asked: { platforms, from: "node:24-alpine" } })).toThrow(message);
+});
+
+test("prebuilt add-ons of one C library are none for the other", async () => {
+  await using folder = await project({ ...sqlite, "node_modules/sqlite/prebuilds/linux-x64/node.napi.glibc.node": "" });
+  const platforms = ["linux/amd64"];
+  expect(() => describeNodeProject(folder.path, { asked: { platforms } })).not.toThrow();
+  expect(() => describeNodeProject(folder.path, { asked: { platforms, from: "node:24-alpine" } })).toThrow(
+    "sqlite 1.0.0 has compiled add-ons only for linux-x64",
+  );
+});
+
+test("an add-on that nobody compiled is told", async () => {
+  await using folder = await project({ ...sqlite, "node_modules/sqlite/binding.gyp": "" });
+  expect(describeNodeProject(folder.path).warnings).toEqual([
+    "sqlite 1.0.0 has an add-on to compile (binding.gyp), and it is not compiled: its install script was not run",
+  ]);
+});

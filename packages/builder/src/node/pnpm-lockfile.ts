@@ -101,6 +101,13 @@ function refuseMismatch(
   for (const kind of ["devDependencies", "dependencies", "optionalDependencies"])
     for (const [name, value] of Object.entries(fieldsOf(fields[kind])))
       locked[name] = text(fieldsOf(value)["specifier"]) ?? text(fieldsOf(fields["specifiers"])[name]) ?? "";
+  // An override takes a dependency away by a dash.
+  for (const [name, range] of Object.entries({
+    ...manifest.dependencies,
+    ...manifest.devDependencies,
+    ...manifest.optionalDependencies,
+  }))
+    if (overrides[name] === "-") locked[name] = range;
   const overridden = new Set(Object.keys(overrides).map((key) => key.replace(/(?<=.)@.*$/, "")));
   const found = differences(manifest, locked, (wanted, other, name) => wanted === other || overridden.has(name));
   if (found.length > 0) throw outOfDate(lockfile, folder, found, "pnpm install");

@@ -225,3 +225,24 @@ test("what is not as the lockfile says is told: a version of it, a package it do
   await using broken = await project({ ...files, "pnpm-lock.yaml": "<<<<<<< ours\n" });
   expect(() => describeNodeProject(api(broken.path))).toThrow("Cannot read pnpm-lock.yaml: line 1 is not understood");
 });
+
+test("what an override takes away is not missed", async () => {
+  await using folder = await project({
+    "package.json": { main: "server.js", dependencies: { gone: "^1.0.0" } },
+    "server.js": "",
+    "pnpm-lock.yaml": "lockfileVersion: '9.0'\n\noverrides:\n  gone: '-'\n\nimporters:\n\n  .: {}\n",
+  });
+  expect(describeNodeProject(folder.path).spec.layers?.map(({ name }) => name)).toEqual(["app"]);
+});
+
+test("pnpm's store for all projects cannot be shipped, and the setting that makes another is told", async () => {
+  const global = "../../../store/links/@/one/1.0.0/abc/node_modules/one";
+  await using folder = await project({
+    ...files,
+    "pnpm-lock.yaml": version9,
+    "packages/api/node_modules/one": { link: `../../${global}` },
+  });
+  expect(() => describeNodeProject(api(folder.path))).toThrow(
+    expect.objectContaining({ hint: expect.stringContaining("enableGlobalVirtualStore: false") }),
+  );
+});

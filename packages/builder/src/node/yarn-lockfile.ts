@@ -48,10 +48,13 @@ class YarnGraph {
   readonly #entries = new Map<string, Fields>();
   /** By name alone, for ranges that `resolutions` put another in the place of. */
   readonly #byName = new Map<string, Set<Fields>>();
+  /** By what was asked for, of those that also say by whom: "name@file:lib::locator=app%40workspace%3A.". */
+  readonly #bound = new Map<string, Fields>();
   readonly #classic: boolean;
   readonly #root: string;
   readonly #known = new Map<unknown, LockedPackage>();
   #workspaces: ReadonlyMap<string, Workspace> | undefined;
+  #replacing: readonly Resolution[] | undefined;
 
   constructor(document: Fields, root: string) {
     this.#root = root;
@@ -60,6 +63,7 @@ class YarnGraph {
       if (keys === "__metadata" || !isFields(value)) continue;
       for (const key of keys.split(", ")) {
         this.#entries.set(key, value);
+        if (key.includes("::")) this.#bound.set(key.slice(0, key.indexOf("::")), value);
         const name = nameIn(key);
         const same = this.#byName.get(name);
         if (same === undefined) this.#byName.set(name, new Set([value]));
@@ -79,16 +83,15 @@ class YarnGraph {
       folder,
       workspace: true,
       dependencies: () => [
-        ...this.#dependencies(manifest.dependencies, (name) => name in manifest.optionalDependencies),
-        ...this.#dependencies(manifest.optionalDependencies, () => true),
+        ...this.#dependencies(manifest.name, manifest.dependencies, (name) => name in manifest.optionalDependencies),
+        ...this.#dependencies(manifest.name, manifest.optionalDependencies, () => true),
       ],
     }));
   }
 
   /** How the package.json differs from the one that the lockfile was made for. */
   mismatches(folder: string, manifest: PackageManifest): string[] {
-    const resolutions = readManifest(posix.join(this.#root, "package.json"))?.resolutions ?? {};
-    const replaced = new Set(Object.keys(resolutions).map((key) => nameIn(key.slice(key.lastIndexOf("/@") + 1))));
+    const replaced = new Set(this.#resolutions().map(({ name }) => name));
     if (this.#classic) {
       const wanted = { ...manifest.devDependencies, ...manifest.dependencies, ...manifest.optionalDependencies };
       return Object.entries(wanted).flatMap(([name, range]) =>
@@ -106,16 +109,34 @@ class YarnGraph {
     );
   }
 
-  #dependencies(ranges: Readonly<Record<string, string>>, isOptional: (name: string) => boolean): LockedDependency[] {
+  #dependencies(
+    by: string | undefined,
+    ranges: Readonly<Record<string, string>>,
+    isOptional: (name: string) => boolean,
+  ): LockedDependency[] {
     return Object.entries(ranges).map(([name, range]) => ({
       name,
-      package: this.#resolve(name, range),
+      package: this.#resolve(name, this.#resolutionOf(by, name, range) ?? range),
       optional: isOptional(name),
     }));
   }
 
+  /** What the root's package.json has in the place of a range. Yarn 1 has written the range down beside what it became. */
+  #resolutionOf(by: string | undefined, name: string, range: string): string | undefined {
+    if (this.#classic && this.#entries.has(`${name}@${range}`)) return undefined;
+    return this.#resolutions().find(
+      (one) =>
+        one.name === name &&
+        (one.parent === undefined || one.parent === by) &&
+        (one.range === undefined || withProtocol(one.range) === withProtocol(range)),
+    )?.value;
+  }
+
   #resolve(name: string, range: string): LockedPackage | undefined {
-    const exact = this.#entries.get(`${name}@${range}`) ?? this.#entries.get(`${name}@npm:${range}`);
+    const exact =
+      this.#entries.get(`${name}@${range}`) ??
+      this.#entries.get(`${name}@npm:${range}`) ??
+      this.#bound.get(`${name}@${range}`);
     const workspace = this.#byPackageName().get(name);
     if (workspace !== undefined && (exact === undefined || text(exact["resolution"])?.includes("@workspace:") === true))
       return this.workspace(workspace.folder, workspace.manifest);
@@ -134,10 +155,11 @@ class YarnGraph {
       conditions: this.#classic ? conditionsByName(name) : parseConditions(text(entry["conditions"])),
       dependencies: () => [
         ...this.#dependencies(
+          name,
           textsOf(entry["dependencies"]),
           (dependency) => fieldsOf(meta[dependency])["optional"] === "true",
         ),
-        ...this.#dependencies(optional, () => true),
+        ...this.#dependencies(name, optional, () => true),
       ],
     }));
   }
@@ -146,6 +168,12 @@ class YarnGraph {
     const found = this.#known.get(key) ?? make();
     this.#known.set(key, found);
     return found;
+  }
+
+  #resolutions(): readonly Resolution[] {
+    return (this.#replacing ??= parseResolutions(
+      readManifest(posix.join(this.#root, "package.json"))?.resolutions ?? {},
+    ));
   }
 
   #byPackageName(): ReadonlyMap<string, Workspace> {
@@ -166,6 +194,33 @@ function findWorkspaces(root: string): ReadonlyMap<string, Workspace> {
     if (manifest?.name !== undefined) found.set(manifest.name, { folder: posix.dirname(path), manifest });
   }
   return found;
+}
+
+/** One of the `resolutions` of the root's package.json. */
+interface Resolution {
+  /** Who must ask; undefined for anybody. */
+  readonly parent: string | undefined;
+  readonly name: string;
+  /** What must be asked for; undefined for anything. */
+  readonly range: string | undefined;
+  readonly value: string;
+}
+
+/** Reads "name", "name@range", "parent/name", "parent@range/name" and what Yarn 1 has of them: "**\/name", "a/**\/name". */
+function parseResolutions(resolutions: Readonly<Record<string, string>>): Resolution[] {
+  return Object.entries(resolutions).flatMap(([key, value]) => {
+    const match =
+      /^(?:\*\*\/)?(?:(?<parent>(?:@[^/]+\/)?[^/@]+)(?:@[^/]+)?\/(?:\*\*\/)?)?(?<name>(?:@[^/]+\/)?[^/@]+)(?:@(?<range>.+))?$/.exec(
+        key,
+      );
+    const { parent, name, range } = match?.groups ?? {};
+    return name === undefined ? [] : [{ parent, name, range, value }];
+  });
+}
+
+/** A range as Yarn 2 and later write it. */
+function withProtocol(range: string): string {
+  return /^[a-z+]+:/.test(range) ? range : `npm:${range}`;
 }
 
 /** "@scope/name" of "@scope/name@npm:^1.0.0". */

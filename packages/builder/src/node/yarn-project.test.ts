@@ -165,3 +165,97 @@ test("Plug'n'Play has no folders to ship, and is refused with the way out", asyn
     expect.objectContaining({ hint: expect.stringContaining("nodeLinker: node-modules") }),
   );
 });
+
+const patched = `__metadata:
+  version: 8
+
+"one@npm:1.0.0":
+  version: 1.0.0
+  resolution: "one@npm:1.0.0"
+
+"one@patch:one@npm%3A1.0.0#~/.yarn/patches/one.patch":
+  version: 1.0.0
+  resolution: "one@patch:one@npm%3A1.0.0#~/.yarn/patches/one.patch::version=1.0.0&hash=abc"
+
+"two@npm:1.0.0":
+  version: 1.0.0
+  resolution: "two@npm:1.0.0"
+  dependencies:
+    one: "npm:^1.0.0"
+
+"linked@link:./vendor/linked::locator=app%40workspace%3A.":
+  version: 0.0.0-use.local
+  resolution: "linked@link:./vendor/linked::locator=app%40workspace%3A."
+
+"app@workspace:.":
+  version: 0.0.0-use.local
+  resolution: "app@workspace:."
+  dependencies:
+    linked: "link:./vendor/linked"
+    one: "npm:^1.0.0"
+    two: "npm:1.0.0"
+`;
+
+test.each([["one@npm:^1.0.0"], ["one"], ["one@^1.0.0"]])(
+  "a patch that resolutions put in the place of %s is found beside what it patches",
+  async (key) => {
+    await using folder = await project({
+      "package.json": {
+        name: "app",
+        main: "server.js",
+        dependencies: { one: "^1.0.0", two: "1.0.0", linked: "link:./vendor/linked" },
+        resolutions: { [key]: "patch:one@npm%3A1.0.0#~/.yarn/patches/one.patch" },
+      },
+      "server.js": "",
+      "yarn.lock": patched,
+      "node_modules/one/package.json": { version: "1.0.0" },
+      "node_modules/two/package.json": { version: "1.0.0" },
+      "node_modules/linked": { link: "../vendor/linked" },
+      "vendor/linked/package.json": { name: "linked" },
+    });
+    expect(describeNodeProject(folder.path).spec.layers).toMatchObject([
+      { name: "dependencies", add: [{ src: ["node_modules"], exclude: [".*", "linked"] }] },
+      // A folder that is linked to is the project's own, and in one layer.
+      { name: "workspace", add: [{ src: ["vendor/linked"] }] },
+      { name: "links", add: [{ include: ["linked"] }] },
+      { name: "app", add: [{ src: ["."], exclude: expect.arrayContaining(["vendor/linked"]) }] },
+    ]);
+  },
+);
+
+test("a resolution of Yarn 1 that is not for the program's own dependencies leaves them alone", async () => {
+  await using folder = await project({
+    "package.json": { main: "server.js", dependencies: { one: "^1.0.0" }, resolutions: { "**/one": "1.0.0" } },
+    "server.js": "",
+    "yarn.lock": `# yarn lockfile v1\n\none@1.0.0:\n  version "1.0.0"\n\none@^1.0.0:\n  version "1.1.0"\n`,
+    "node_modules/one/package.json": { version: "1.1.0" },
+  });
+  expect(describeNodeProject(folder.path).installed.packages).toMatchObject([{ locked: { version: "1.1.0" } }]);
+});
+
+test("packages that Yarn has linked from its store are shipped with the links beside them", async () => {
+  const one = "node_modules/.store/one-npm-1.0.1-abc";
+  await using folder = await project({
+    "package.json": files["package.json"],
+    "packages/api/package.json": files["packages/api/package.json"],
+    "packages/api/server.js": "",
+    "packages/lib/package.json": files["packages/lib/package.json"],
+    "node_modules/@acme/lib": { link: "../../packages/lib" },
+    "yarn.lock": berry,
+    "node_modules/one": { link: ".store/one-npm-1.0.1-abc/package" },
+    "node_modules/two": { link: ".store/two-npm-2.0.0-abc/package" },
+    [`${one}/package/package.json`]: { version: "1.0.1" },
+    [`${one}/node_modules/two`]: { link: "../../two-npm-2.0.0-abc/package" },
+    [`${one}/node_modules/@bin/linux-x64`]: { link: "../../../@bin-linux-x64-npm-1.0.0-abc/package" },
+    "node_modules/.store/two-npm-2.0.0-abc/package/package.json": { version: "2.0.0" },
+    "node_modules/.store/@bin-linux-x64-npm-1.0.0-abc/package/package.json": { version: "1.0.0" },
+  });
+  const { spec } = describeNodeProject(join(folder.path, "packages/api"), { asked: { platforms: ["linux/amd64"] } });
+  expect(spec.layers).toMatchObject([
+    { add: [{ src: ["node_modules/.store"], exclude: [".*", "@bin-linux-x64-npm-1.0.0-abc"] }] },
+    { add: [{ src: ["node_modules/.store/@bin-linux-x64-npm-1.0.0-abc"] }] },
+    { name: "workspace" },
+    { name: "links", add: [{ src: ["node_modules"], include: ["@acme/lib", "one", "two"] }] },
+    { name: "app" },
+  ]);
+});

@@ -105,9 +105,9 @@ function recordFiles(folder: string): FoundFile[] {
   return ["stat", "content", "shape", "run"].flatMap((kind) => files(join(folder, "layers", kind)));
 }
 
-/** What is known of layers, archives, outputs and names in registries: it stands for no blob. */
+/** What is known of layers, archives, installed packages, outputs and names in registries: it stands for no blob. */
 function knowledge(folder: string): FoundFile[] {
-  return ["layers/listing", "archives", "indexes", "outputs", "references"].flatMap((name) =>
+  return ["layers/listing", "archives", "indexes", "installed", "outputs", "references"].flatMap((name) =>
     files(join(folder, name)),
   );
 }

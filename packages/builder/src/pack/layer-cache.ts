@@ -167,6 +167,7 @@ const besideBlobs: readonly string[] = [
   "CACHEDIR.TAG",
   "archives",
   "indexes",
+  "installed",
   "layers",
   "mounts",
   "outputs",

@@ -9,7 +9,7 @@ import type { Description } from "./front-end.ts";
 
 /** The image with only those files of packages that the program can reach, and in words what that saved. */
 export async function traceProgram(described: DescribedProject): Promise<Description> {
-  const { spec, context, project, entry, installed } = described;
+  const { spec, context, project, entry, installed, warnings } = described;
   if (entry === undefined)
     throw new UsageError("Cannot trace what a program reaches with --entrypoint: it may be any", {
       hint: "Name the program in package.json, as main or as the start script",
@@ -25,7 +25,7 @@ export async function traceProgram(described: DescribedProject): Promise<Descrip
   const whole = await sizesBelow(context, [...shared.map(({ folder }) => folder), ...installed.workspaces]);
   const kept = [...whole].filter(([file]) => files.has(file));
   const note = `traced: ${kept.length} of ${whole.size} files of packages are reached, ${total(kept)} of ${total(whole)}`;
-  return { spec: { ...spec, layers: tracedLayers(described, files) }, context, note };
+  return { spec: { ...spec, layers: tracedLayers(described, files) }, context, note, warnings };
 }
 
 function total(sizes: Iterable<readonly [string, number]>): string {
