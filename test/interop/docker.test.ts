@@ -4,9 +4,9 @@ import { hostPlatform } from "@lading/oci";
 import { temporaryFolder } from "@lading/testkit";
 import * as z from "zod";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { installed, isRoot, run } from "./command.ts";
+import { attempt, installed, isRoot, run } from "./command.ts";
 import { type Docker, startDocker } from "./dockerd.ts";
-import { lading, writeFiles } from "./lading.ts";
+import { lading, ladingCommand, writeFiles } from "./lading.ts";
 
 const canRun = installed("dockerd", "docker", "containerd", "runc", "unshare", "busybox") && isRoot;
 
@@ -35,6 +35,7 @@ labels: { org.example.from: lading }
 `;
 
 const metadata = z.object({ images: z.array(z.object({ platform: z.string(), imageId: z.string() })) });
+const loaded = z.object({ outputs: z.array(z.object({ size: z.number(), unchanged: z.boolean() })) });
 const inspected = z.tuple([
   z.object({
     Id: z.string(),
@@ -94,4 +95,42 @@ describe.runIf(canRun)("Docker", () => {
       await docker(["image", "rm", "--force", imageId]);
     },
   );
+
+  test("build --load docker gives it an image under its names, and of the next one only the layers that are new", async () => {
+    const context = join(folder.path, "context");
+    const file = join(folder.path, "loaded.json");
+    const names = ["--tag", "localhost/loaded:1", "--tag", "localhost/loaded:2"];
+    const load = async (...flags: readonly string[]): Promise<z.infer<typeof loaded>["outputs"][number]> => {
+      const args = ["build", context, "--load", "docker", "--metadata-file", file, ...names, ...flags];
+      await lading(args, { env: { DOCKER_HOST: docker.host } });
+      const [output] = loaded.parse(JSON.parse(await readFile(file, "utf8"))).outputs;
+      if (output === undefined) throw new Error("nothing was written");
+      return output;
+    };
+    const first = await load();
+    expect(first).toMatchObject({ unchanged: false });
+    expect(await docker(["run", "--rm", "--network", "none", "localhost/loaded:2"])).toBe("hello from a file\n");
+    expect(await load()).toMatchObject({ unchanged: true, size: 0 });
+
+    await writeFiles(context, { more: "more\n" });
+    const second = await load("--add", "more:/more");
+    expect(second.unchanged).toBe(false);
+    expect(second.size).toBeLessThan(first.size / 10);
+    const run = ["run", "--rm", "--network", "none", "localhost/loaded:1"];
+    expect(await docker([...run, "cat", "more"])).toBe("more\n");
+
+    // Another tag is another image so far: all of it is sent.
+    await lading(["build", context, "--output", "docker:localhost/named:1"], { env: { DOCKER_HOST: docker.host } });
+    expect(await docker(["run", "--rm", "--network", "none", "localhost/named:1"])).toBe("hello from a file\n");
+    await docker(["image", "rm", "--force", "localhost/loaded:1", "localhost/loaded:2", "localhost/named:1"]);
+  });
+
+  test("without a daemon --load docker says where none answers", async () => {
+    const build = ["build", join(folder.path, "context"), "--load", "docker", "--tag", "localhost/a:1"];
+    const { status, stderr } = await attempt(ladingCommand, build, {
+      env: { DOCKER_HOST: `unix://${folder.path}/no.sock` },
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain(`Cannot reach Docker at unix://${folder.path}/no.sock`);
+  });
 });

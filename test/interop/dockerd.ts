@@ -11,6 +11,8 @@ export interface Docker extends AsyncDisposable {
   (args: readonly string[]): Promise<string>;
   /** How it keeps layers: "overlay2", or "vfs" where the kernel has no overlay for it. */
   readonly storageDriver: string;
+  /** Where it listens, for DOCKER_HOST. */
+  readonly host: string;
 }
 
 // Every mount is made in a namespace that ends with the daemon. Images are kept in memory: overlay2
@@ -33,9 +35,10 @@ export async function startDocker(): Promise<Docker> {
       await folder[Symbol.asyncDispose]();
       continue;
     }
-    const { docker, stop } = daemon;
+    const { docker, stop, host } = daemon;
     return Object.assign(docker, {
       storageDriver,
+      host,
       async [Symbol.asyncDispose](): Promise<void> {
         await stop();
         await folder[Symbol.asyncDispose]();
@@ -48,6 +51,7 @@ export async function startDocker(): Promise<Docker> {
 interface Daemon {
   readonly docker: (args: readonly string[]) => Promise<string>;
   readonly stop: () => Promise<void>;
+  readonly host: string;
 }
 
 async function startDaemon(folder: string, storageDriver: string): Promise<Daemon | { readonly failure: string }> {
@@ -79,6 +83,7 @@ async function startDaemon(folder: string, storageDriver: string): Promise<Daemo
     await setTimeout(50);
   }
   return {
+    host: `unix://${at("sock")}`,
     docker: (args) => run("docker", [...client, ...args]),
     stop: async () => {
       // It ends its containers and its containerd before itself.

@@ -10,6 +10,7 @@ import {
   withDefaultTag,
 } from "@lading/oci";
 import type { EngineName } from "@lading/runner";
+import type { EnginePool } from "./engine-pool.ts";
 import { stat } from "node:fs/promises";
 import { fileStem } from "./config/image-names.ts";
 import { isFilePlace, parsePlaceArgument, parseReferenceArgument, refuseSlip } from "./locate.ts";
@@ -40,10 +41,13 @@ export interface RegistryDestination {
   readonly stdout: false;
 }
 
+/** Who has a store of its own that images are given to. */
+export type LoadableName = EngineName | "docker";
+
 /** An engine's own store. */
 export interface EngineDestination {
   readonly kind: "engine";
-  readonly engine: EngineName;
+  readonly engine: LoadableName;
   /** What the place itself calls the image; "" when it takes the image's names. */
   readonly name: string;
   readonly shown: string;
@@ -66,14 +70,13 @@ export async function parseDestination(text: string): Promise<Destination> {
     refuseSlip(text);
     return registryDestination(place.reference, text);
   }
-  if (place.transport === "podman" || place.transport === "containerd") {
+  if (place.transport === "podman" || place.transport === "containerd" || place.transport === "docker") {
     checkName(place.name, text);
     return { kind: "engine", engine: place.transport, name: place.name, shown: text, stdout: false };
   }
   if (!isFilePlace(place))
     throw new UsageError(
-      `Cannot write to "${text}": this version writes references such as ghcr.io/acme/app:1, oci:DIR, oci-archive:FILE, docker-archive:FILE, podman:REF and containerd:REF`,
-      place.transport === "scratch" ? {} : { hint: `Write an oci-archive:FILE, then hand it to ${place.transport}` },
+      `Cannot write to "${text}": this version writes references such as ghcr.io/acme/app:1, oci:DIR, oci-archive:FILE, docker-archive:FILE, podman:REF, containerd:REF and docker:REF`,
     );
   checkName(place.name, text);
   // A pipe that another process holds cannot be opened by name, so /dev/stdout is the same as "-".
@@ -143,15 +146,21 @@ export function defaultDestination(names: readonly string[], context: string): F
 }
 
 /** The store of an engine, which takes the image's names. */
-export function engineDestination(engine: EngineName): EngineDestination {
+export function engineDestination(engine: LoadableName): EngineDestination {
   return { kind: "engine", engine, name: "", shown: engine, stdout: false };
 }
 
 /** Fails early when `destination` can certainly not be written: before work is done for it. */
-export async function checkDestination(destination: Destination): Promise<void> {
+export async function checkDestination(destination: Destination, engines?: EnginePool): Promise<void> {
   if (destination.stdout || destination.kind === "registry") return;
   if (destination.kind === "engine") {
     // Builds that go elsewhere know nothing of engines.
+    if (destination.engine === "docker") {
+      const { DockerStore } = await import("@lading/runner");
+      await DockerStore.open();
+      return;
+    }
+    if (engines !== undefined) return void (await engines.open(destination.engine));
     const { chooseEngine } = await import("@lading/runner");
     await using _ = await chooseEngine({ engine: destination.engine });
     return;

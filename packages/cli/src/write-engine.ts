@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { formatReference, openImage, parseReference, tapSource, withDefaultTag } from "@lading/oci";
-import { chooseEngine, type Engine, FactsStore, importImage, stateFolder } from "@lading/runner";
+import { type Engine, FactsStore, importImage, stateFolder } from "@lading/runner";
 import type { EngineDestination } from "./destination.ts";
+import { EnginePool } from "./engine-pool.ts";
 import { isReference } from "./locate.ts";
 import { Spool } from "./spool.ts";
 import { Transfer } from "./transfer.ts";
@@ -12,14 +13,20 @@ import type { Content, WriteOptions, Written } from "./write-image.ts";
  * use for others. Throws RunnerError, UNSAFE_IMAGE for what may not be run.
  */
 export async function writeToEngine(
-  { engine: asked, name, shown }: EngineDestination,
-  { source, descriptor }: Content,
+  destination: EngineDestination,
+  content: Content,
   names: readonly string[],
-  { signal, onEvent, remote = false }: WriteOptions,
+  options: WriteOptions,
 ): Promise<Written> {
+  const { engine: asked, name, shown } = destination;
+  if (asked === "docker")
+    return await (await import("./write-docker.ts")).writeToDocker(destination, content, names, options);
+  const { source, descriptor } = content;
+  const { signal, onEvent, remote = false, engines } = options;
   const begun = performance.now();
   onEvent?.({ type: "write-start", place: shown });
-  await using engine = await chooseEngine({ engine: asked, signal });
+  await using own = engines === undefined ? new EnginePool() : undefined;
+  const engine = await (engines ?? own ?? new EnginePool()).open(asked, { signal });
   const image = await openImage(source, descriptor, { signal });
   const given = name === "" ? names : [name];
   const wanted = given.filter(isReference).map((one) => formatReference(withDefaultTag(parseReference(one))));

@@ -18,6 +18,7 @@ import {
 import { dirname } from "node:path";
 import { refuseSeveral } from "./choose-platforms.ts";
 import type { Destination, FileDestination, RegistryDestination } from "./destination.ts";
+import type { EnginePool } from "./engine-pool.ts";
 import { mountable } from "./mountable.ts";
 import { contentKey, recordOutput, upToDate } from "./output-record.ts";
 import type { BlobOutcome } from "./progress/blob-events.ts";
@@ -55,6 +56,8 @@ export interface WriteOptions extends Options {
   readonly onEvent?: ((event: ProgressEvent) => void) | undefined;
   /** Where registries are reached; needed for a registry. */
   readonly registries?: Registries | undefined;
+  /** Engines that are open already. Default: each is opened when it is needed. */
+  readonly engines?: EnginePool | undefined;
   /** Whether to tell of each blob, as is due when it comes over a network; for a registry it is always done. */
   readonly remote?: boolean | undefined;
   /** Whether what refers to the content comes along: signatures, SBOMs, attestations. Default: false. */

@@ -86,6 +86,7 @@ export { pauseImage, type PauseImageOptions, pauseImageName } from "./sandbox/pa
 export { sandboxSpec, type SandboxSpec } from "./sandbox/sandbox-spec.ts";
 export { ContainerdEngine, type ContainerdEngineOptions } from "./containerd/containerd-engine.ts";
 export { probeContainerd } from "./containerd/containerd-info.ts";
+export { DockerStore, type DockerImportOptions, type DockerOptions } from "./docker/docker-store.ts";
 export { RuncSteps, type RuncStepsOptions, type RunStepOptions, type StepEnd } from "./steps/runc-steps.ts";
 export type { Step, StepFiles, StepMount } from "./steps/step.ts";
 export { type StepBase, stepBases } from "./steps/step-bases.ts";

@@ -1,11 +1,11 @@
 import type { BuildSpec } from "@lading/builder";
-import type { EngineName } from "@lading/runner";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
   defaultDestination,
   type Destination,
   destinationsOf,
+  type LoadableName,
   engineDestination,
   parseDestination,
 } from "../destination.ts";
@@ -13,7 +13,7 @@ import type { Flags } from "../flags.ts";
 import { UsageError } from "../usage.ts";
 
 /** The engines that images are given to. */
-export const loadable: readonly EngineName[] = ["podman", "containerd", "runc"];
+export const loadable: readonly LoadableName[] = ["podman", "containerd", "docker", "runc"];
 /** Where the image goes: what flags say, else the description, else an archive in this folder. */
 export async function chooseDestinations(
   flags: Flags,

@@ -13,6 +13,7 @@ import type { Flags } from "../flags.ts";
 import { isRemote, locateBase } from "../locate.ts";
 import { locateLocked } from "../lock/locked-bases.ts";
 import { fetchLocked } from "../lock/locked-files.ts";
+import type { EnginePool } from "../engine-pool.ts";
 import { explainLayers } from "../progress/explain-layers.ts";
 import { createProgress, type Progress } from "../progress/progress.ts";
 import { summary } from "../progress/summary.ts";
@@ -43,7 +44,7 @@ export interface Built {
 export async function buildOnce(
   flags: Flags,
   signal: AbortSignal,
-  { last }: { readonly last?: Digest | undefined } = {},
+  { last, engines }: { readonly last?: Digest | undefined; readonly engines?: EnginePool | undefined } = {},
 ): Promise<Built> {
   const started = new Date();
   const described = await describeByFlags(flags, { signal });
@@ -54,7 +55,9 @@ export async function buildOnce(
   const reports = reportFlags.flatMap((flag) => flags.text(flag) ?? []);
   await checkDistinct(destinations, reports);
   const asked = askedStatements(flags, destinations);
-  await Promise.all(destinations.map(checkDestination));
+  const opens = engines === undefined && destinations.some(({ kind }) => kind === "engine");
+  await using own = opens ? new (await import("../engine-pool.ts")).EnginePool() : undefined;
+  await Promise.all(destinations.map(async (one) => await checkDestination(one, engines ?? own)));
   await using registries = flags.on("offline")
     ? Registries.none()
     : Registries.from(flags, [...(spec.from === undefined ? [] : [spec.from]), ...names]);
@@ -108,6 +111,7 @@ export async function buildOnce(
         progress,
         last,
         warnings,
+        engines: engines ?? own,
         attest:
           asked &&
           (async (result) => {
@@ -134,6 +138,7 @@ async function make(
     progress,
     last,
     warnings,
+    engines,
     attest,
   }: {
     readonly registries: Registries;
@@ -141,6 +146,7 @@ async function make(
     readonly last: Digest | undefined;
     /** What was found to say before. */
     readonly warnings: readonly string[];
+    readonly engines: EnginePool | undefined;
     readonly attest: ((result: BuildResult) => Promise<AttestedContent>) | undefined;
   },
 ): Promise<Digest> {
@@ -159,6 +165,7 @@ async function make(
       signal: request.signal,
       cacheDir: request.cacheDir,
       registries,
+      engines,
       onEvent: (event) => progress.event(event),
     });
     const told = { ...result, warnings: [...warnings, ...result.warnings, ...(attested?.warnings ?? [])] };

@@ -1,7 +1,8 @@
-import { type FSWatcher, watch } from "node:fs";
-import { basename, dirname, relative, sep } from "node:path";
+import { watch } from "node:fs";
+import { basename, dirname, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { UsageError } from "../usage.ts";
+import { TreeWatcher } from "./tree-watcher.ts";
 
 /** Milliseconds without a change after which a batch is whole: tools write several files in one go. */
 const quiet = 30;
@@ -12,34 +13,31 @@ const patience = 500;
 export class ContextWatcher implements Disposable {
   /** Absolute. */
   readonly context: string;
-  readonly #watchers: FSWatcher[] = [];
+  readonly #close: (() => void)[] = [];
   readonly #changed = new Set<string>();
-  #seen = Promise.withResolvers<void>();
+  #seen = expectation();
 
   /** `file` is absolute, and may lie in the context. Throws UsageError where the system watches no more. */
   constructor(context: string, file: string | undefined) {
     this.context = context;
-    this.#watch(context, true, (path) => path);
-    if (file === undefined || !relative(context, file).startsWith("..")) return;
-    this.#watch(dirname(file), false, (path) => (path === basename(file) ? file : undefined));
-  }
-
-  #watch(folder: string, recursive: boolean, name: (path: string) => string | undefined): void {
     const failed = (cause: unknown): UsageError =>
-      new UsageError(`Cannot watch ${folder}`, {
+      new UsageError(`Cannot watch ${context}: ${cause instanceof Error ? cause.message : String(cause)}`, {
         cause,
         hint: "Where the limit of watches is used up: sysctl fs.inotify.max_user_watches=524288",
       });
+    const onChange = (path: string): void => {
+      this.#changed.add(path);
+      this.#seen.resolve();
+    };
     try {
-      const watcher = watch(folder, { recursive });
-      watcher.on("change", (_, changed) => {
-        const path = name(String(changed).replaceAll(sep, "/"));
-        if (path === undefined) return;
-        this.#changed.add(path);
-        this.#seen.resolve();
+      const tree = new TreeWatcher(context, onChange, (cause) => this.#seen.reject(failed(cause)));
+      this.#close.push(() => tree[Symbol.dispose]());
+      if (file === undefined || !relative(context, file).startsWith("..")) return;
+      const beside = watch(dirname(file), (_, name) => {
+        if (name === basename(file)) onChange(relative(context, file));
       });
-      watcher.on("error", (cause) => this.#seen.reject(failed(cause)));
-      this.#watchers.push(watcher);
+      beside.on("error", (cause) => this.#seen.reject(failed(cause)));
+      this.#close.push(() => beside.close());
     } catch (cause) {
       this[Symbol.dispose]();
       throw failed(cause);
@@ -65,7 +63,7 @@ export class ContextWatcher implements Disposable {
         }
         const changed = [...this.#changed].filter(matters);
         this.#changed.clear();
-        this.#seen = Promise.withResolvers();
+        this.#seen = expectation();
         if (changed.length > 0) return changed.toSorted();
       }
     } finally {
@@ -74,6 +72,13 @@ export class ContextWatcher implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const watcher of this.#watchers) watcher.close();
+    for (const close of this.#close) close();
   }
+}
+
+/** A failure while nobody waits is told to who waits next. */
+function expectation(): PromiseWithResolvers<void> {
+  const seen = Promise.withResolvers<void>();
+  seen.promise.catch(() => undefined);
+  return seen;
 }

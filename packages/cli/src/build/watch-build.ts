@@ -8,6 +8,7 @@ import { formatCount } from "../progress/quantity.ts";
 import { printable, styleFor } from "../progress/terminal.ts";
 import { UsageError } from "../usage.ts";
 import { type Built, buildOnce } from "./build-once.ts";
+import { EnginePool } from "../engine-pool.ts";
 import { ContextWatcher } from "./context-watcher.ts";
 
 /**
@@ -20,12 +21,15 @@ export async function watchBuild(flags: Flags, signal: AbortSignal): Promise<nev
   let watcher = new ContextWatcher(await folderOf(flags.required("context")), described);
   const named = described === undefined ? undefined : relative(watcher.context, described);
   let built: Built | undefined;
+  const engines = new EnginePool();
   try {
     for (;;) {
       try {
-        built = await buildOnce(flags, signal, { last: built?.digest });
+        built = await buildOnce(flags, signal, { last: built?.digest, engines });
       } catch (error) {
         if (signal.aborted || (built === undefined && error instanceof UsageError)) throw error;
+        // It may be an engine that has gone.
+        await engines[Symbol.asyncDispose]();
         process.stderr.write(explain(error, styleFor(process.stderr), { verbose: flags.on("verbose") }));
       }
       // A project of a workspace is built from the workspace's folder.
@@ -43,6 +47,7 @@ export async function watchBuild(flags: Flags, signal: AbortSignal): Promise<nev
     }
   } finally {
     watcher[Symbol.dispose]();
+    await engines[Symbol.asyncDispose]();
   }
 }
 
@@ -62,5 +67,7 @@ async function folderOf(context: string): Promise<string> {
 
 function tellChanged([first = "", ...more]: readonly string[]): void {
   const others = more.length === 0 ? "" : ` and ${formatCount(more.length, "more file")}`;
-  process.stderr.write(`${styleFor(process.stderr).dim(`changed: ${printable(first)}${others}`)}\n`);
+  process.stderr.write(
+    `${styleFor(process.stderr).dim(`changed: ${printable(first === "" ? "." : first)}${others}`)}\n`,
+  );
 }

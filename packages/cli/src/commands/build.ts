@@ -34,7 +34,7 @@ export const command: Command = {
     tag: { ...file("name of the image, or a bare tag of the description's name"), alias: "t", array: true },
     output: { ...file("oci:DIR, oci-archive:FILE, docker-archive:FILE or a reference"), alias: "o", array: true },
     push: toggle("send it to the registries of its names", output),
-    load: { ...file("give it to an engine: podman, containerd or runc"), array: true, choices: loadable },
+    load: { ...file("give it to an engine: podman, containerd, docker or runc"), array: true, choices: loadable },
     "metadata-file": file("write what was built as JSON"),
     iidfile: file("write the image ID; with several platforms, the index's digest"),
     "digest-file": file("write the digest"),

@@ -1,5 +1,6 @@
 import { buffer } from "node:stream/consumers";
 import {
+  type Digest,
   type ImageConfig,
   indexEntry,
   type IndexedEntry,
@@ -104,6 +105,11 @@ interface ReadLayer extends LayerIndex {
 async function readLayers(layers: readonly Layer[], { signal }: Options): Promise<readonly ReadLayer[]> {
   const read: ReadLayer[] = [];
   for (const layer of layers) {
+    const before = remembered.get(layer.diffId);
+    if (before !== undefined) {
+      read.push(before);
+      continue;
+    }
     const entries: IndexedEntry[] = [];
     const texts = new Map<number, string>();
     for await (const { header, body } of readTar(openLayer(layer, { diffId: layer.diffId, signal }), { signal })) {
@@ -114,8 +120,15 @@ async function readLayers(layers: readonly Layer[], { signal }: Options): Promis
     }
     read.push({ entries, texts });
   }
+  // Of the last image alone: who builds again and again changes the uppermost layers.
+  remembered = new Map(
+    layers.flatMap(({ diffId }, index) => (read[index] === undefined ? [] : [[diffId, read[index]]])),
+  );
   return read;
 }
+
+/** What layers of the last image bring, by diffID. */
+let remembered: ReadonlyMap<Digest, ReadLayer> = new Map();
 
 function mayBeAccounts(entry: Extract<IndexedEntry, { kind: "node" }>): boolean {
   return accountPaths.some((path) => entry.header.path === path);

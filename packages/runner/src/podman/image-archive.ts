@@ -12,6 +12,11 @@ import {
   tarTrailerSize,
 } from "@lading/oci";
 
+export interface ImageArchiveOptions extends Options {
+  /** Full references, for Docker: it takes them from its own manifest.json or from containerd's annotation. Default: none. */
+  readonly names?: readonly string[] | undefined;
+}
+
 /**
  * An OCI archive of an image that is made while it is read, with these of its layers: whoever takes
  * it must have the others. Reading fails as the source's blobs do.
@@ -20,12 +25,18 @@ export async function* imageArchive(
   source: Source,
   { descriptor, manifest }: Image,
   layers: readonly Layer[],
-  options: Options = {},
+  { names, ...options }: ImageArchiveOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const { mediaType, digest, size } = descriptor;
-  const index = { schemaVersion: 2, manifests: [{ mediaType, digest, size }] };
+  const entry = { mediaType, digest, size };
+  const named = (names ?? []).map((name) => ({ ...entry, annotations: { "io.containerd.image.name": name } }));
+  const index = { schemaVersion: 2, manifests: named.length === 0 ? [entry] : named };
   yield* document("oci-layout", { imageLayoutVersion: "1.0.0" });
   yield* document("index.json", index);
+  if (names !== undefined)
+    yield* document("manifest.json", [
+      { Config: blobPath(manifest.config), RepoTags: names, Layers: manifest.layers.map(blobPath) },
+    ]);
   yield* folder("blobs");
   const algorithms = new Set(
     [descriptor, manifest.config, ...manifest.layers].map((each) => digestAlgorithm(each.digest)),

@@ -135,8 +135,13 @@ export class PodmanImages implements EngineImages {
   }
 
   /** podman takes layers that it has without reading them; only when it does not, they are sent as well. */
-  async #load(source: Source, image: Image, attempt: string, options: Options): Promise<void> {
-    const there = new Set((await this.list(options)).flatMap(({ config }) => config.rootfs.diff_ids));
+  async #load(source: Source, image: Image, attempt: string, { name, ...options }: ImportOptions): Promise<void> {
+    // Mostly an image of the same name came before it; to look at all takes long where there are many.
+    const before = name === undefined ? undefined : await this.#inspect(name, options);
+    const shared = (before?.RootFS?.Layers ?? []).filter((id) => image.layers.some(({ diffId }) => diffId === id));
+    const there = new Set<string>(
+      shared.length > 0 ? shared : (await this.list(options)).flatMap(({ config }) => config.rootfs.diff_ids),
+    );
     const lacking = image.layers.filter(({ diffId }) => !there.has(diffId));
     const send = async (layers: readonly Layer[]): Promise<void> => {
       await this.#client.upload(
