@@ -29,7 +29,12 @@ export async function* imageArchive(
 ): AsyncGenerator<Uint8Array> {
   const { mediaType, digest, size } = descriptor;
   const entry = { mediaType, digest, size };
-  const named = (names ?? []).map((name) => ({ ...entry, annotations: { "io.containerd.image.name": name } }));
+  const named = (names ?? []).map((name) => ({
+    mediaType,
+    digest,
+    size,
+    annotations: { "io.containerd.image.name": name },
+  }));
   const index = { schemaVersion: 2, manifests: named.length === 0 ? [entry] : named };
   yield* document("oci-layout", { imageLayoutVersion: "1.0.0" });
   yield* document("index.json", index);
