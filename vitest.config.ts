@@ -10,7 +10,7 @@ const source = {
 export default defineConfig({
   test: {
     projects: [
-      { ...source, test: { name: "unit", include: ["packages/*/src/**/*.test.ts"] } },
+      { ...source, test: { name: "unit", include: ["packages/*/src/**/*.test.ts"], testTimeout: 60_000 } },
       {
         ...source,
         test: {

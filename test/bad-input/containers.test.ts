@@ -24,6 +24,8 @@ test.each([
   [["run", "--platform", "linux/pdp11/x/y", image], "Cannot parse platform"],
   [["run", "-p", "80:80:80:80", image], "Cannot use --publish"],
   [["run", "--pull", "sometimes", image], "expected one of"],
+  [["run", "--env-file", "missing", image], 'Cannot use --env-file "missing"'],
+  [["run", "-itx", image], "Unknown option -x"],
   [["run", "--name", "../x", image], 'Cannot use --name "../x"'],
   [["exec", "web"], 'Cannot run anything in "web"'],
 ] as const)("%j is refused with docker's exit code, before any engine is asked", async (args, says) => {
@@ -44,6 +46,7 @@ test.each([
   [["logs", "--tail", "few", "x"], 'Cannot use --tail "few": expected a whole number'],
   [["kill", "-s", "SIGTREM", "x"], "there is no such signal"],
   [["stop", "-t", "soon", "x"], 'Cannot use --time "soon": expected a whole number'],
+  [["kill", "-x", "web"], "Unknown option -x"],
   [["stop"], "Cannot stop anything: no container is named"],
   [["wait"], 'Cannot run "lading wait" without all its arguments'],
   [["cp", "a", "b"], "one side is CONTAINER:PATH"],

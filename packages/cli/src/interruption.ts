@@ -1,6 +1,7 @@
 /** The signals that a program which runs in the foreground gets in this process's place. */
 const passedSignals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
-export type PassedSignal = (typeof passedSignals)[number];
+/** Those, and the one of whoever writes what nobody reads. */
+export type PassedSignal = (typeof passedSignals)[number] | "SIGPIPE";
 
 /**
  * What becomes of Ctrl-C and SIGTERM: they abort the work of a command, and a second one ends the
@@ -31,6 +32,12 @@ export class Interruption implements Disposable {
         for (const [name, listener] of others) process.off(name, listener);
       },
     };
+  }
+
+  /** Nobody reads any more what this process writes. Whether that is somebody else's to handle. */
+  breakPipe(): boolean {
+    this.#taken?.("SIGPIPE");
+    return this.#taken !== undefined;
   }
 
   #interrupt(name: PassedSignal): void {

@@ -14,10 +14,11 @@ export async function main(args: readonly string[]): Promise<void> {
   if (!containerCommands.has(args[0] ?? "")) setUpForImages({ builds: args[0] === "build" });
 
   using interruption = new Interruption();
-  // `lading inspect … | head` is no failure.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === "EPIPE" ? 0 : 1);
-  });
+  // `lading inspect … | head` is no failure; of `lading run … | head` the program has to hear.
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE" || !interruption.breakPipe()) process.exit(error.code === "EPIPE" ? 0 : 1);
+    });
 
   // Also what a description's own code throws when nobody listens.
   process.on("uncaughtException", (error) => {

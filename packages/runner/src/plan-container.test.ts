@@ -588,6 +588,7 @@ test.each([
   [{ memory: 10, memoryReservation: 11 }, "it is limited to 10"],
   [{ cpus: 0 }, "Cannot use cpus 0"],
   [{ cpus: Infinity }, "Cannot use cpus Infinity"],
+  [{ cpus: 0.001 }, "Cannot use cpus 0.001: expected at least 0.01"],
   [{ cpuShares: 1 }, "expected a whole number from 2 on"],
   [{ cpuShares: 300_000 }, "expected at most 262144"],
   [{ cpuset: "0-" }, 'Cannot use processors "0-"'],

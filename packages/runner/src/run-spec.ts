@@ -107,7 +107,7 @@ export interface ResourceRequest {
   readonly memorySwap?: number | undefined;
   /** Bytes; what is left to it when memory is short. */
   readonly memoryReservation?: number | undefined;
-  /** Processors, 1.5 for one and a half. */
+  /** Processors, 1.5 for one and a half; at least 0.01. */
   readonly cpus?: number | undefined;
   /** Weight beside others; 1024 is usual. */
   readonly cpuShares?: number | undefined;

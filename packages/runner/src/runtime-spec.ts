@@ -5,6 +5,7 @@ import { mountsOf, rootPropagation } from "./spec/mounts.ts";
 import { type IdMaps, namespacesOf, namespaceSpec } from "./spec/namespaces.ts";
 import { deviceSpec, resourceSpec } from "./spec/resources.ts";
 import { rlimitSpec } from "./spec/rlimits.ts";
+import type { TerminalSize } from "./supervisor/terminal.ts";
 
 /** What an engine that hands a spec to a runtime adds to a plan: where things are on this machine, and nothing else. */
 export interface RuntimePlace {
@@ -17,6 +18,8 @@ export interface RuntimePlace {
   /** For namespaces that are not new: the file that stands for each. */
   readonly joined: Readonly<Partial<Record<NamespaceKind, string>>>;
   readonly hostname: string;
+  /** What its terminal begins with, where that is known. */
+  readonly terminalSize?: TerminalSize | undefined;
   /** The folders of the plan's volumes, by name. */
   readonly volumes?: Readonly<Record<string, string>> | undefined;
   /** The ids of a user namespace that the plan leaves to the engine: `auto`, `keep-id`, and any without root. */
@@ -46,11 +49,14 @@ export function runtimeSpec(plan: ContainerPlan, place: RuntimePlace): object {
     ociVersion: origins.time === "host" ? "1.0.2" : "1.1.0",
     ...(origins.uts === "new" ? { hostname: place.hostname } : {}),
     root: { path: place.root, readonly: plan.readonlyRoot },
-    process: processSpec({
-      ...plan,
-      env: named(plan.env, origins.uts === "new" ? place.hostname : hostname()),
-      user: place.singleId === true ? { ...plan.user, additionalGids: [] } : plan.user,
-    }),
+    process: {
+      ...processSpec({
+        ...plan,
+        env: named(plan.env, origins.uts === "new" ? place.hostname : hostname()),
+        user: place.singleId === true ? { ...plan.user, additionalGids: [] } : plan.user,
+      }),
+      ...consoleSize(place.terminalSize),
+    },
     mounts: mountsOf(plan, place, namespaces),
     linux: {
       ...(place.cgroupsPath === undefined ? {} : { cgroupsPath: place.cgroupsPath, resources: resourceSpec(plan) }),
@@ -70,6 +76,14 @@ export function runtimeSpec(plan: ContainerPlan, place: RuntimePlace): object {
 /** With HOSTNAME, as docker and podman have it, where nobody gave it. */
 function named(env: readonly string[], host: string): readonly string[] {
   return env.some((entry) => entry.startsWith("HOSTNAME=")) ? env : [...env, `HOSTNAME=${host}`];
+}
+
+/**
+ * The size of a terminal from the start on (config.md §Process): a runtime that takes it from its own
+ * terminal does so a moment after the program has begun.
+ */
+export function consoleSize(size: TerminalSize | undefined): object {
+  return size === undefined ? {} : { consoleSize: { width: size.columns, height: size.rows } };
 }
 
 /** What one process of it is begun with (config.md §Process). */

@@ -19,12 +19,15 @@ export function checkGroup(args: readonly string[]): void {
   });
 }
 
-/** yargs tells by English messages what was wrong with `args`; here they become ours. `options` are those that may be typed. */
+/** yargs tells by English messages what was wrong with `args`; here they become ours. `options` are those that may be typed, letters with their dash. */
 export function usageError(message: string, args: readonly string[], options: ReadonlySet<string>): UsageError {
   // An unknown flag may have taken an argument for its value; it is what is wrong then.
   const slip = args
     .map((arg) => arg.split("=")[0] ?? arg)
-    .find((arg) => arg.startsWith("--") && arg.length > 2 && !options.has(arg.slice(2)));
+    .flatMap((arg) => (/^-[a-z]+$/i.test(arg) ? arg.slice(1).replaceAll(/./g, " -$&").trim().split(" ") : arg))
+    .find((arg) =>
+      arg.startsWith("--") ? arg.length > 2 && !options.has(arg.slice(2)) : /^-[a-z]$/i.test(arg) && !options.has(arg),
+    );
   if (slip !== undefined) return unknownOption(slip, options);
   const unknown = /^Unknown (arguments?|commands?): (.*)$/.exec(message);
   if (unknown !== null) {
@@ -65,7 +68,7 @@ function nameIn(args: readonly string[]): string {
 }
 
 function unknownOption(typed: string, options: ReadonlySet<string>): UsageError {
-  const known = [...options].map((name) => `--${name}`);
+  const known = [...options].filter((name) => !name.startsWith("-")).map((name) => `--${name}`);
   const meant = wordsOfJib.get(typed)?.find((word) => known.includes(word)) ?? nearest(typed, known);
   return new UsageError(`Unknown option ${typed}`, {
     hint: meant === undefined ? "See `lading --help` and `lading <command> --help`" : `Did you mean ${meant}?`,

@@ -53,7 +53,9 @@ function takesLetterH(command: Command | undefined): boolean {
 
 /** What may be typed, for suggestions. */
 function known({ globalOptions }: Call, command: Command | undefined): ReadonlySet<string> {
-  return new Set(["help", "version", ...Object.keys(globalOptions), ...Object.keys(command?.options ?? {})]);
+  const options = { ...globalOptions, ...command?.options };
+  const letters = Object.values(options).flatMap(({ alias }) => [alias ?? []].flat().map((letter) => `-${letter}`));
+  return new Set(["help", "version", "-h", ...Object.keys(options), ...letters]);
 }
 
 function parser(

@@ -225,7 +225,7 @@ const tmpfsFlags =
   "ro rw exec noexec suid nosuid dev nodev sync async atime noatime diratime nodiratime relatime strictatime".split(
     " ",
   );
-const tmpfsValues = ["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "huge", "mpol"];
+const tmpfsValues = ["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "huge"];
 
 /** `PATH[:OPTIONS]`, as docker's `--tmpfs`; options as in tmpfs(5). Throws UsageError. */
 export function parseTmpfs(text: string): TmpfsMount {

@@ -8,6 +8,7 @@ import { execSpec } from "../runc/exec-spec.ts";
 import type { ContainerRecord } from "../state/container-store.ts";
 import { besideProgram } from "../supervisor/beside.ts";
 import { Outlet } from "../supervisor/outlet.ts";
+import { terminalSize } from "../supervisor/terminal.ts";
 import { beginFailure } from "./begin-failure.ts";
 import type { ContainerdClient } from "./client.ts";
 import { specAny, withOomScore } from "./container-object.ts";
@@ -34,7 +35,8 @@ export async function execProgram(
   const { tasks } = client;
   const { terminal = false } = spec;
   const interactive = spec.interactive === true && stdio !== "none";
-  const process = execSpec(withOomScore(plan), accounts, spec);
+  const inherits = stdio === "inherit" && terminal;
+  const process = execSpec(withOomScore(plan), accounts, spec, inherits ? terminalSize() : undefined);
   const execId = `exec-${randomBytes(6).toString("hex")}`;
   const own = join(folder, execId);
   const attempt = `execute "${spec.command[0] ?? ""}" in container "${name}"`;
@@ -49,7 +51,7 @@ export async function execProgram(
     await tasks.exec(made, signal);
     const task = await beginProgram(client, { containerId: id, execId, fifos, attempt }, { signal });
     const outlet = new Outlet(stdio, interactive);
-    return besideProgram(stdio === "inherit" && terminal ? onOwnTerminal(task) : task, outlet, end);
+    return besideProgram(inherits ? onOwnTerminal(task) : task, outlet, end);
   } catch (error) {
     await end();
     throw beginFailure(attempt, error);

@@ -74,7 +74,8 @@ function isMap(text: string | undefined, ranges: readonly IdRange[]): boolean {
   return text?.trim().replaceAll(/ +/g, " ").replaceAll("\n ", "\n") === wanted.join("\n");
 }
 
-async function mustBeNamespace(path: string, name: string): Promise<void> {
+/** Throws RunnerError SPEC for a file that is none. */
+export async function mustBeNamespace(path: string, name: string): Promise<void> {
   let type: number;
   try {
     ({ type } = await statfs(path));

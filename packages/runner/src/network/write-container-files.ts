@@ -89,7 +89,7 @@ function nameOf({ record, hostname }: ConnectRequest): string {
 }
 
 /** An address by which the host reaches itself. */
-function hostAddress(): string {
+export function hostAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((interfaces) => interfaces ?? []);
   return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
 }

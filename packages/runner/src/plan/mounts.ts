@@ -56,7 +56,7 @@ function planMount(mount: MountRequest, facts: ImageFacts): PlannedMount {
 }
 
 const tmpfsOption =
-  /^(?:(?:no)?(?:exec|suid|dev|atime|diratime)|ro|rw|sync|async|(?:no)?tmpcopyup|(?:rel|strict|lazy)atime|(?:uid|gid)=\d+|nr_(?:inodes|blocks)=\d+[kmgKMG]?|huge=[a-z_]+)$/;
+  /^(?:(?:no)?(?:exec|suid|dev|atime|diratime)|ro|rw|sync|async|(?:no)?tmpcopyup|(?:rel|strict)atime|size=\d{1,3}%|(?:uid|gid)=\d+|nr_(?:inodes|blocks)=\d+[kmgKMG]?|huge=[a-z_]+)$/;
 
 /** What was asked for, and nosuid, nodev and noexec unless that says otherwise. */
 function tmpfsOptions(asked: readonly string[]): readonly string[] {

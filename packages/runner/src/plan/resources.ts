@@ -5,6 +5,7 @@ import type { RunSpec } from "../run-spec.ts";
 import { positive, whole } from "./amounts.ts";
 
 const defaultPids = 2048;
+const leastCpus = 0.01; // the kernel's, of a hundred milliseconds
 const [leastShares, mostShares] = [2, 262_144]; // the kernel's own bounds
 
 type Resources = ContainerPlan["resources"];
@@ -56,6 +57,9 @@ function askedOf(spec: RunSpec): Resources {
   const cpuShares = whole("cpuShares", spec.cpuShares, leastShares);
   if (cpuShares !== undefined && cpuShares > mostShares)
     throw new RunnerError("SPEC", `Cannot use cpuShares ${cpuShares}: expected at most ${mostShares}`);
+  const cpus = positive("cpus", spec.cpus);
+  if (cpus !== undefined && cpus < leastCpus)
+    throw new RunnerError("SPEC", `Cannot use cpus ${cpus}: expected at least ${leastCpus}`);
   const { cpuset } = spec;
   if (cpuset !== undefined && !/^\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*$/.test(cpuset))
     throw new RunnerError("SPEC", `Cannot use processors "${cpuset}": expected numbers and ranges, as in 0-1,3`);
@@ -64,7 +68,7 @@ function askedOf(spec: RunSpec): Resources {
     memory,
     memorySwap,
     memoryReservation,
-    cpus: positive("cpus", spec.cpus),
+    cpus,
     cpuShares,
     cpuset,
     pids: unlimited ? undefined : (whole("pidsLimit", spec.pidsLimit) ?? defaultPids),

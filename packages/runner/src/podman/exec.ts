@@ -40,8 +40,9 @@ export async function startExec(
     attempt,
   });
   const { Id } = execAnswer.parse(body);
+  const size = terminal && stdio === "inherit" ? terminalSize() : undefined;
   const attached = await client.hijack(`exec/${Id}/start`, {
-    json: { Detach: false, Tty: terminal },
+    json: { Detach: false, Tty: terminal, ...(size === undefined ? {} : { h: size.rows, w: size.columns }) },
     signal,
     attempt,
   });
@@ -61,8 +62,6 @@ export async function startExec(
   const resize: Process["resize"] = async ({ columns, rows }) => {
     await client.call("POST", `exec/${Id}/resize`, { query: { w: columns, h: rows }, attempt });
   };
-  const size = terminal && stdio === "inherit" ? terminalSize() : undefined;
-  if (size !== undefined) await resize(size).catch(() => undefined);
   const stdin = interactive ? attached.connection : undefined;
   const input = stdio === "inherit" ? connectInput({ stdin, terminal, resize }) : undefined;
   const wait = async (): Promise<ExitStatus> => {

@@ -21,6 +21,7 @@ import { signalNumber } from "../supervisor/signals.ts";
 import { containerInfo, statusOf } from "./container-info.ts";
 import { Ending } from "./ending.ts";
 import { startExec } from "./exec.ts";
+import { hasOwnCgroup } from "./own-cgroup.ts";
 import { PodmanCalls } from "./podman-calls.ts";
 import type { PodmanClient } from "./podman-client.ts";
 import { readPodmanLog } from "./podman-log.ts";
@@ -110,7 +111,12 @@ export class PodmanContainer implements Container {
   }
 
   async stats({ signal }: Options = {}): Promise<ContainerStats> {
-    return await readStats(await this.#pid(`Cannot read what "${this.name}" uses`, signal));
+    const attempt = `Cannot read what "${this.name}" uses`;
+    const pid = await this.#pid(attempt, signal);
+    if (process.getuid?.() === 0 || (await hasOwnCgroup(pid))) return await readStats(pid);
+    throw new RunnerError("UNSUPPORTED", `${attempt}: it has no cgroup of its own, so nothing counts that`, {
+      hint: "Without root that takes cgroup v2 with delegated controllers",
+    });
   }
 
   async isolation({ signal }: Options = {}): Promise<Isolation> {

@@ -5,10 +5,11 @@ import { digestHex, type Options } from "@lading/oci";
 import type { ContainerPlan } from "../container-plan.ts";
 import type { Container, ContainerInfo, CreateOptions, Engine, EngineImage, EngineInfo } from "../engine.ts";
 import { RunnerError } from "../errors.ts";
-import { type ContainerRecord, ContainerStore } from "../state/container-store.ts";
+import { type ContainerRecord, ContainerStore, nameTaken } from "../state/container-store.ts";
 import { madeUpName } from "../state/made-up-name.ts";
 import { stateFolder } from "../state/state-folder.ts";
 import { createAnswer, plainly } from "./answers.ts";
+import { addedHosts } from "./host-gateway.ts";
 import { checkAnnotations } from "./obeyed-annotations.ts";
 import { PodmanClient } from "./podman-client.ts";
 import { PodmanContainer } from "./podman-container.ts";
@@ -81,6 +82,7 @@ export class PodmanEngine implements Engine {
     const attempt = `Cannot create "${name}"`;
     await checkSources(plan);
     await this.#freeStaleName(name);
+    if (this.#named(name) !== undefined) throw nameTaken(name);
     const { info, defaultCapabilities } = await this.#known({ signal });
     await refuseMountsBelow(plan.mounts);
     // Other runtimes than runc take orders from annotations.
@@ -96,7 +98,8 @@ export class PodmanEngine implements Engine {
       imageLabels: image.config.config?.Labels ?? {},
       seccomp: seccompFile(this.#store.root, plan.seccomp),
       ids: ids.maps,
-      joined: joinedNamespaces(this.#store, plan),
+      addHosts: await addedHosts(this.#client, plan, { rootless: info.rootless, signal }),
+      joined: await joinedNamespaces(this.#store, plan),
     });
     const body = await this.#client.call("POST", "containers/create", { text: specJson(spec), signal, attempt });
     const { Id, Warnings } = createAnswer.parse(body, plainly);

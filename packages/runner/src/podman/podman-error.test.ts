@@ -24,6 +24,11 @@ test.each([
   ],
   [
     500,
+    'runc: exec failed: unable to start container process: chdir to cwd ("/nope") set in config.json failed: no such file or directory: OCI runtime attempted to invoke a command that was not found',
+    "ENGINE",
+  ],
+  [
+    500,
     'runc: runc create failed: unable to start container process: exec: "/etc/passwd": permission denied: OCI permission denied',
     "COMMAND_NOT_EXECUTABLE",
   ],

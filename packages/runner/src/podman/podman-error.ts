@@ -11,6 +11,8 @@ const sayings: readonly { readonly text: RegExp; readonly code: RunnerErrorCode;
     hint: "Choose another port of the host, or 0 for one that is free",
   },
   { text: /name .{1,300} (?:is )?(?:already )?in use|name is already in use/i, code: "NAME_TAKEN" },
+  // podman takes a folder that is not there for a program that is not.
+  { text: /chdir to cwd/i, code: "ENGINE" },
   // A dynamic loader or interpreter that is missing is told in the same words as the program.
   { text: /command that was not found|executable file .{1,300} not found/i, code: "COMMAND_NOT_FOUND" },
   { text: /OCI permission denied|exec.{1,300}permission denied/i, code: "COMMAND_NOT_EXECUTABLE" },

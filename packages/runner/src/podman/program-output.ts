@@ -53,7 +53,13 @@ function to(stdio: Stdio, pump: (outputs: Outputs) => Promise<void>): ProgramOut
 }
 
 async function pumpFrames(connection: Readable, head: Uint8Array, outputs: Outputs): Promise<void> {
-  for await (const { stream, bytes } of readFrames(connection, head)) await write(outputs[stream], bytes);
+  for await (const { stream, bytes } of readFrames(connection, head))
+    if (!(stream === "stderr" && isLostInput(bytes))) await write(outputs[stream], bytes);
+}
+
+/** What podman says, as if its program had, when that ended without having read all that it was given. */
+function isLostInput(bytes: Uint8Array): boolean {
+  return bytes.length < 200 && /^Error: write unixpacket \S+: write: /.test(Buffer.from(bytes).toString("latin1"));
 }
 
 async function pumpRaw(connection: Readable, head: Uint8Array, out: Writable): Promise<void> {
@@ -64,7 +70,13 @@ async function pumpRaw(connection: Readable, head: Uint8Array, out: Writable): P
 async function write(to: Writable, bytes: Uint8Array): Promise<void> {
   // Who does not want the rest must not keep the program from ending.
   if (to.destroyed || to.write(bytes)) return;
-  await Promise.race([once(to, "drain"), once(to, "close")]);
+  const over = new AbortController();
+  try {
+    await Promise.race(["drain", "close"].map((event) => once(to, event, over)));
+  } finally {
+    // The other one listens no more.
+    over.abort();
+  }
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -14,6 +14,7 @@ const place: SpecPlace = {
   imageLabels: {},
   seccomp: "/state/seccomp.json",
   ids: undefined,
+  addHosts: [],
   joined: {},
 };
 const plan = (spec: RunSpec = {}, change: Partial<ContainerPlan> = {}): ContainerPlan => ({
@@ -99,6 +100,21 @@ test("a file system in memory is as it was asked for, with options that podman d
   expect(spec(of)).toMatchObject({
     mounts: [{ options: ["nosuid", "nodev", "exec", "size=4096", "mode=700,uid=7", "notmpcopyup"] }],
   });
+});
+
+test("flags of mount(2) that podman takes for options of the file system are refused, and what is so anyway left out", () => {
+  const memory = { type: "tmpfs", destination: "/m" } as const;
+  expect(spec(plan({ mounts: [{ ...memory, options: ["relatime", "async"] }] }))).toMatchObject({
+    mounts: [{ options: expect.arrayContaining(["mode=1777"]) }],
+  });
+  expect(() => spec(plan({ mounts: [{ ...memory, options: ["noatime"] }] }))).toThrow(
+    "Cannot mount a tmpfs with noatime with podman",
+  );
+});
+
+test("memory without a limit of swap is no limit of podman's, which takes -1 for too little", () => {
+  const { resource_limits: limits } = Object(spec(plan({ memory: 1 << 26, memorySwap: -1 })));
+  expect(limits).toMatchObject({ memory: { limit: 1 << 26, swap: undefined } });
 });
 
 test("no limit of setrlimit(2) is the largest number of 64 bits", () => {

@@ -22,6 +22,8 @@ export interface SpecPlace {
   readonly seccomp: string | undefined;
   /** The ids of its user namespace, where the plan leaves them open. */
   readonly ids: IdMaps | undefined;
+  /** Those of the plan, with addresses alone. */
+  readonly addHosts: readonly string[];
   /** For namespaces that are another container's: how podman finds it. */
   readonly joined: Readonly<Partial<Record<"network" | "pid" | "ipc" | "uts", Namespace>>>;
 }
@@ -116,7 +118,7 @@ export function specGenerator(plan: ContainerPlan, place: SpecPlace): object {
     })),
     publish_image_ports: false,
     dns_server: plan.dns,
-    hostadd: plan.addHosts,
+    hostadd: place.addHosts,
     use_image_hosts: false,
     use_image_resolve_conf: false,
     r_limits: plan.ulimits.map(({ name, soft, hard }) => ({ type: name, soft: rlimit(soft), hard: rlimit(hard) })),
@@ -124,7 +126,8 @@ export function specGenerator(plan: ContainerPlan, place: SpecPlace): object {
     resource_limits: {
       memory: {
         limit: resources.memory,
-        swap: resources.memorySwap,
+        // Without a word there is no limit, and podman takes -1 for less than `limit`.
+        swap: resources.memorySwap === -1 ? undefined : resources.memorySwap,
         reservation: resources.memoryReservation,
       },
       cpu: {
@@ -152,14 +155,18 @@ export function specGenerator(plan: ContainerPlan, place: SpecPlace): object {
 
 /** Microseconds of processor time in each 100 000. */
 export function cpuQuota(cpus: number): number {
-  return Math.max(1000, Math.round(cpus * cpuPeriod));
+  return Math.round(cpus * cpuPeriod);
 }
 
 /** What podman has no words for. */
-function refuse({ namespaces, readonlyPaths, capabilities, user }: ContainerPlan, place: SpecPlace): void {
+function refuse({ namespaces, readonlyPaths, capabilities, user, mounts: all }: ContainerPlan, place: SpecPlace): void {
   const other = readonlyPaths.find((path) => !readonlyByPodman.includes(path));
   if (other !== undefined)
     throw unsupported(`make "${other}" read-only`, `it can only do that to ${readonlyByPodman.join(", ")}`);
+  const flags = all.flatMap((mount) => (mount.type === "tmpfs" ? mount.options : []));
+  const flag = flags.find((option) => mountFlags.has(option));
+  if (flag !== undefined)
+    throw unsupported(`mount a tmpfs with ${flag}`, "it passes that on as if it were an option of the file system");
   if (namespaces.time === "private") throw unsupported("give a container a time namespace", "it has none");
   if (user.uid === 0) return;
   const { ambient, effective, bounding } = capabilities;
@@ -233,7 +240,7 @@ function specMount(mount: PlannedMount): object | undefined {
   const { options, size, mode } = mount;
   const safe = safeOptions.filter((name) => !options.includes(name) && !options.includes(name.slice(2)));
   const known = options.filter((option) => podmanOptions.has(option));
-  const other = options.filter((option) => !podmanOptions.has(option) && option !== "tmpcopyup");
+  const other = options.filter((option) => !podmanOptions.has(option) && !idle.has(option) && option !== "tmpcopyup");
   const sized = size === undefined ? [] : [`size=${size}`];
   // podman refuses options that it does not know (uid=1000, nr_inodes=10), and looks no further than
   // the name of one that it does. Without a word it would fill it with what the image has there.
@@ -245,6 +252,9 @@ function specMount(mount: PlannedMount): object | undefined {
 const safeOptions = ["nosuid", "nodev", "noexec"];
 // pkg/util/mountOpts.go, of those that a tmpfs may have.
 const podmanOptions: ReadonlySet<string> = new Set(["exec", "noexec", "suid", "nosuid", "dev", "nodev", "rw", "ro"]);
+// Flags of mount(2), not of the file system; the second are as it is anyway.
+const mountFlags: ReadonlySet<string> = new Set(["sync", "noatime", "nodiratime", "strictatime"]);
+const idle: ReadonlySet<string> = new Set(["async", "atime", "diratime", "relatime"]);
 
 function network(source: ContainerPlan["namespaces"]["network"]): Namespace {
   return typeof source === "string" ? { nsmode: source } : namespace(source);

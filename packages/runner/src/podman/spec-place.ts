@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { ContainerPlan } from "../container-plan.ts";
 import { RunnerError } from "../errors.ts";
+import { mustBeNamespace } from "../network/shared-namespaces.ts";
 import type { IdMaps } from "../spec/namespaces.ts";
 import { type ContainerStore, newContainerId } from "../state/container-store.ts";
 import { handOnIdMaps, idMapsOf, releaseIdMaps } from "../state/id-maps.ts";
@@ -30,13 +31,21 @@ export function seccompFile(root: string, profile: ContainerPlan["seccomp"]): st
 
 /**
  * The namespaces that a plan takes from other containers: podman knows its own, of another engine's it
- * is told the file. Throws RunnerError NOT_FOUND, and STATE for one that does not run.
+ * is told the file. Throws RunnerError NOT_FOUND, STATE for one that does not run, and SPEC for a path
+ * that is no namespace.
  */
-export function joinedNamespaces(store: ContainerStore, { namespaces }: ContainerPlan): SpecPlace["joined"] {
+export async function joinedNamespaces(
+  store: ContainerStore,
+  { namespaces }: ContainerPlan,
+): Promise<SpecPlace["joined"]> {
   const joined: { -readonly [K in keyof SpecPlace["joined"]]: Namespace } = {};
   for (const kind of ["network", "pid", "ipc", "uts"] as const) {
     const source = namespaces[kind];
-    if (typeof source === "string" || "path" in source) continue;
+    if (typeof source === "string") continue;
+    if ("path" in source) {
+      await mustBeNamespace(source.path, kind);
+      continue;
+    }
     const { id, engine } = store.find(source.container);
     const { process } = store.state(id);
     if (!isAlive(process))

@@ -26,6 +26,12 @@ test("a config that is the plan's has no differences", () => {
   expect(differences(plan, config())).toEqual([]);
 });
 
+test("memory that cannot be written to is no difference", () => {
+  const of = testPlan({ network: "none", mounts: [{ type: "tmpfs", destination: "/m", options: ["ro"] }] });
+  const written = runtimeConfig.parse(JSON.parse(JSON.stringify(runtimeSpec(of, place))));
+  expect(differences(of, written)).toEqual([]);
+});
+
 test("what podman cannot be kept from is no difference", () => {
   const mounts = [...config().mounts, { destination: "/run/.containerenv", type: "bind", source: "/x", options: [] }];
   const env = [...plan.env, "HOSTNAME=box"];

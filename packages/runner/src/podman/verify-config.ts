@@ -157,7 +157,8 @@ export function differences(plan: ContainerPlan, { process, root, linux, mounts 
   );
   all("sysctls", pairs(plan.sysctls), pairs(linux.sysctl), pairs(pick(linux.sysctl, usualSysctls)));
   same("memory", plan.resources.memory, given(memory?.limit));
-  same("memory and swap", plan.resources.memorySwap, memory?.swap === -1 ? -1 : given(memory?.swap));
+  const { memorySwap } = plan.resources;
+  same("memory and swap", memorySwap === -1 ? undefined : memorySwap, given(memory?.swap));
   same("reserved memory", plan.resources.memoryReservation, given(memory?.reservation));
   const { cpus } = plan.resources;
   same("processors", cpus === undefined ? undefined : cpuQuota(cpus), given(cpu?.quota));
@@ -210,7 +211,9 @@ function foundNamespaces(
 }
 
 function plannedMounts(plan: ContainerPlan): readonly string[] {
-  const planned = plan.mounts.map((mount) => mountText(mount.destination, mount.type !== "tmpfs" && mount.readonly));
+  const planned = plan.mounts.map((mount) =>
+    mountText(mount.destination, mount.type === "tmpfs" ? mount.options.includes("ro") : mount.readonly),
+  );
   return plan.init === undefined ? planned : [...planned, mountText(initPath, true)];
 }
 

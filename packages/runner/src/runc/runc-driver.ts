@@ -17,6 +17,7 @@ import { volumeFolders } from "../state/volumes.ts";
 import { besideProgram } from "../supervisor/beside.ts";
 import { Outlet } from "../supervisor/outlet.ts";
 import type { Task, TaskDriver, TaskRequest } from "../supervisor/task.ts";
+import { terminalSize } from "../supervisor/terminal.ts";
 import { cgroupOf, cgroupsOf, removeCgroups } from "./cgroups.ts";
 import { execSpec } from "./exec-spec.ts";
 import { rootfsOf } from "./image-folder.ts";
@@ -70,6 +71,7 @@ export class RuncDriver implements TaskDriver {
       files,
       joined,
       hostname,
+      terminalSize: plan.terminal && stdio === "inherit" ? terminalSize() : undefined,
       idMaps,
       volumes: volumeFolders(this.#store.root, plan),
       sharedMemory: sharesMemory ? sharedMemoryPlace : undefined,
@@ -119,10 +121,12 @@ export class RuncDriver implements TaskDriver {
     const accounts = await this.#accounts(record);
     const { terminal = false } = spec;
     const interactive = spec.interactive === true && stdio !== "none";
+    const inherits = stdio === "inherit" && terminal;
+    const process = execSpec(record.plan, accounts, spec, inherits ? terminalSize() : undefined);
     mkdirSync(folder, { mode: 0o700 });
     const end = (): void => rmSync(folder, { recursive: true, force: true });
     try {
-      writeFileSync(at("process.json"), JSON.stringify(execSpec(record.plan, accounts, spec)), { mode: 0o600 });
+      writeFileSync(at("process.json"), JSON.stringify(process), { mode: 0o600 });
       const exec = ["exec", "--process", at("process.json"), "--pid-file", at("pid"), record.id];
       const program = await beginProgram(
         {
@@ -131,7 +135,7 @@ export class RuncDriver implements TaskDriver {
           logFile: at("log"),
           terminal,
           interactive,
-          stdio: stdio === "inherit" && terminal ? "inherit" : "pipe",
+          stdio: inherits ? "inherit" : "pipe",
           attempt: `execute "${spec.command[0] ?? ""}" in container "${record.name}"`,
         },
         { signal },

@@ -1,7 +1,6 @@
 import type { ContainerPlan, PlannedDevice } from "../container-plan.ts";
 
 const cpuPeriod = 100_000; // microseconds
-const leastQuota = 1000; // microseconds; the kernel refuses less
 
 /** The `linux.resources` of a runtime spec (config-linux.md §Control groups). Runtimes add the devices that every container has. */
 export function resourceSpec({ resources, devices }: ContainerPlan): object {
@@ -11,7 +10,7 @@ export function resourceSpec({ resources, devices }: ContainerPlan): object {
     ...present("memory", { limit: memory, swap: memorySwap, reservation: memoryReservation }),
     ...present("cpu", {
       shares: cpuShares,
-      ...(cpus === undefined ? {} : { period: cpuPeriod, quota: Math.max(leastQuota, Math.round(cpus * cpuPeriod)) }),
+      ...(cpus === undefined ? {} : { period: cpuPeriod, quota: Math.round(cpus * cpuPeriod) }),
       cpus: cpuset,
     }),
     ...present("pids", { limit: pids }),

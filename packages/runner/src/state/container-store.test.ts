@@ -66,6 +66,21 @@ test("what is prepared goes with the container when that fails", async () => {
   await made(store, "web");
 });
 
+test("who loses a made-up name to somebody quicker gets another, and prepares no second time", async () => {
+  await using folder = await temporaryFolder();
+  const store = new ContainerStore(folder.path);
+  const prepared: string[] = [];
+
+  const record = await store.create({ engine: "runc", image, plan: somePlan }, async ({ name }) => {
+    prepared.push(name);
+    await made(store, name);
+  });
+
+  expect(prepared).toHaveLength(1);
+  expect(record.name).not.toBe(prepared[0]);
+  expect(store.find(record.name)).toEqual(record);
+});
+
 test("what a killed process left half made is nothing, and its name is free", async () => {
   await using folder = await temporaryFolder();
   const store = new ContainerStore(folder.path);

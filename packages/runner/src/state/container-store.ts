@@ -109,8 +109,8 @@ export class ContainerStore {
 
   /**
    * Keeps a record of a new container under the name of its plan, or a made-up one. `prepare` gets
-   * the record when its folder is there and its name is not yet: what it makes goes with the folder
-   * when it throws. Throws RunnerError NAME_TAKEN, and SPEC for what cannot be a name.
+   * the record when its folder is there and its name is not yet (of a made-up one another may come of
+   * it, when somebody takes it meanwhile): what it makes goes with the folder when it throws. Throws RunnerError NAME_TAKEN, and SPEC for what cannot be a name.
    */
   async create(
     { engine, image, plan, id = newContainerId() }: NewContainer,
@@ -122,21 +122,19 @@ export class ContainerStore {
     this.#makeFolder("containers");
     await this.#sweep();
     mkdirSync(folder, { mode: 0o700 });
+    const write = (name: string): ContainerRecord => {
+      const record = { id, name, engine, image, created: new Date().toISOString(), plan };
+      writeFileSync(join(folder, "record.json"), JSON.stringify(record), { mode: 0o600 });
+      return record;
+    };
     try {
-      for (;;) {
-        const record = {
-          id,
-          name: plan.name ?? this.#freeName(),
-          engine,
-          image,
-          created: new Date().toISOString(),
-          plan,
-        };
-        writeFileSync(join(folder, "record.json"), JSON.stringify(record), { mode: 0o600 });
-        await prepare(record);
-        if (this.#claim(record.name, id)) return record;
+      let record = write(plan.name ?? this.#freeName());
+      await prepare(record);
+      while (!this.#claim(record.name, id)) {
         if (plan.name !== undefined) throw nameTaken(record.name);
+        record = write(this.#freeName());
       }
+      return record;
     } catch (error) {
       await rm(folder, { recursive: true, force: true });
       throw error;
@@ -300,7 +298,8 @@ export function newContainerId(): string {
   return randomDigits(64);
 }
 
-function nameTaken(name: string): RunnerError {
+/** The error for a name that another container has. */
+export function nameTaken(name: string): RunnerError {
   return new RunnerError("NAME_TAKEN", `Cannot name a container "${name}": there is one already`, {
     hint: `Choose another name, or remove that one: lading rm ${name}`,
   });

@@ -47,8 +47,14 @@ export async function supervise(
   const { store } = workshop;
   const folder = store.folder(record.id);
   const lock = join(folder, lockFile);
-  if (takeLock(lock) !== undefined || isAlive(store.state(record.id).process))
-    throw new RunnerError("STATE", `Cannot start container "${record.name}": it runs already`);
+  const runsAlready = (): RunnerError =>
+    new RunnerError("STATE", `Cannot start container "${record.name}": it runs already`);
+  if (takeLock(lock) !== undefined) throw runsAlready();
+  // Its supervisor was killed, it goes on: who watches over nothing must not hold the lock.
+  if (isAlive(store.state(record.id).process)) {
+    releaseLock(lock);
+    throw runsAlready();
+  }
   try {
     rmSync(join(folder, stoppedFile), { force: true });
     return await Supervision.begin(record, workshop, stdio, { signal });

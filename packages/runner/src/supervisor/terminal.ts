@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import type { Process } from "../engine.ts";
 
-type TerminalSize = Parameters<Process["resize"]>[0];
+export type TerminalSize = Parameters<Process["resize"]>[0];
 
 /** The size of this process's terminal; undefined when it has none. */
 export function terminalSize(): TerminalSize | undefined {

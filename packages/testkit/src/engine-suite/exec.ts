@@ -91,6 +91,12 @@ export function exec(bench: () => Bench): void {
     });
   });
 
+  test("a folder that is not there is not taken for a program that is not", async () => {
+    await using container = await bench().idle();
+
+    await expect(bench().exec(container, ["pwd"], { workdir: "/missing" })).rejects.toMatchObject({ code: "ENGINE" });
+  });
+
   test("a user who is not in the image is refused", async () => {
     await using container = await bench().idle();
 

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { type MountRequest, RunnerError } from "@lading/runner";
 import { expect, test } from "vitest";
@@ -107,6 +108,18 @@ export function mounts(bench: () => Bench): void {
     expect(size).toBe("4096");
     expect(refused).toContain("Permission denied");
     expect(mount).toMatch(/^\S+ \/cache tmpfs rw,nosuid,nodev,noexec,/);
+  });
+
+  test("memory may be read-only, and as large as a part of the machine's", async () => {
+    const mount = { type: "tmpfs", destination: "/cache" } as const;
+    const half = await bench().sh("df -k /cache | tail -1 | tr -s ' ' | cut -d ' ' -f 2", {
+      mounts: [{ ...mount, options: ["size=25%"] }],
+    });
+    const readonly = await bench().sh("touch /cache/file", { mounts: [{ ...mount, options: ["ro"] }] });
+
+    expect(Number(half.stdout)).toBeGreaterThan((totalmem() / 1024) * 0.2);
+    expect(Number(half.stdout)).toBeLessThan((totalmem() / 1024) * 0.3);
+    expect(readonly.stderr).toContain("Read-only file system");
   });
 
   test("programs run from memory when that is asked for", async () => {

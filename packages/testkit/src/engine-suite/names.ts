@@ -47,7 +47,10 @@ export function names(bench: () => Bench): void {
     const name = newName();
     const first = await bench().shell("true", { name });
 
-    await expect(bench().shell("true", { name })).rejects.toMatchObject({ code: "NAME_TAKEN" });
+    await expect(bench().shell("true", { name })).rejects.toMatchObject({
+      code: "NAME_TAKEN",
+      hint: expect.stringContaining(`lading rm ${name}`),
+    });
     expect((await bench().engine.get(name)).id).toBe(first.id);
 
     await first.remove();

@@ -67,6 +67,11 @@ export function namespaces(bench: () => Bench): void {
     expect(inside.namespaces[kind]).toBe(others[kind]?.inode);
   });
 
+  test("a file that is no namespace is told, and one that is not there", async () => {
+    for (const path of ["/etc/passwd", "/missing/ns"])
+      await expect(bench().sh("true", { network: { path } })).rejects.toMatchObject({ code: "SPEC" });
+  });
+
   test("who joins a container that does not run is told so", async () => {
     await using first = await bench().shell("true");
 

@@ -185,6 +185,14 @@ export function networks(bench: () => Bench): void {
     expect(hosts.has("box")).toBe(true);
   });
 
+  test("host-gateway is an address of the host, on a bridge and on the host's network", async () => {
+    for (const network of ["host", ...(hasBridge() ? (["bridge"] as const) : [])] as const) {
+      const { stdout } = await bench().sh("grep host-box /etc/hosts", { network, addHosts: ["host-box:host-gateway"] });
+
+      expect(stdout).toMatch(/^(?:\d+\.){3}\d+\thost-box\n$/);
+    }
+  });
+
   test("/etc/resolv.conf names the servers that were asked for", async () => {
     if (!hasBridge()) return;
     const { lines } = await bench().look({ network: "bridge", dns: ["192.0.2.53", "192.0.2.54"] });

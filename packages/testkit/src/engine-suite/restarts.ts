@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { Container, ContainerInfo } from "@lading/runner";
 import { expect, test } from "vitest";
-import { type Bench, eventually } from "./bench.ts";
+import { type Bench, eventually, watched } from "./bench.ts";
 
 /** Restart policies, and containers that outlive the process that started them. */
 export function restarts(bench: () => Bench): void {
@@ -146,7 +146,10 @@ export function restarts(bench: () => Bench): void {
     );
 
     const container = await bench().engine.get(stdout.trim());
-    expect(["running", "exited"]).toContain((await container.info()).status);
+    const { status } = await container.info();
+    expect(["running", "exited"]).toContain(status);
+    // Who is refused does not keep the container from being removed.
+    if (status === "running") await expect(container.start(watched)).rejects.toMatchObject({ code: "STATE" });
     await container.remove({ force: true });
     await expect(bench().engine.get(container.id)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });

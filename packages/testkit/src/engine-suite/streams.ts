@@ -92,7 +92,7 @@ export function streams(bench: () => Bench): void {
     process.stdin?.on("error", () => undefined);
     process.stdin?.write(Buffer.alloc(500_000));
 
-    expect(await process.exit).toMatchObject({ code: 0 });
+    expect(await outputOf(process)).toMatchObject({ code: 0, stdout: "", stderr: "" });
   });
 
   test("the streams end with the program, though a process of its holds them", async () => {
@@ -135,6 +135,22 @@ export function streams(bench: () => Bench): void {
     expect(stderr).toBe("err\n");
     expect(stdout.split("\n").toSorted()).toEqual(["", "logged stderr err", "logged stdout out", "out"]);
     expect(status).toBe(5);
+  });
+
+  test("of much output nothing is lost on the way to this process's own streams, and nothing comes to it", async () => {
+    const plan = bench().plan({ command: ["head", "-c", "10000000", "/dev/zero"] });
+
+    const { stdout, stderr } = await bench().runElsewhere(
+      `
+      await using container = await engine.create(plan, image, { imageName });
+      const { exit } = await container.start({ stdio: "inherit" });
+      await exit;
+      `,
+      { plan },
+    );
+
+    expect(stderr).toBe("");
+    expect(stdout).toHaveLength(10_000_000);
   });
 
   test("a signal goes to the program that was started", async () => {
