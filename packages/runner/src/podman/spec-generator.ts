@@ -126,8 +126,8 @@ export function specGenerator(plan: ContainerPlan, place: SpecPlace): object {
     resource_limits: {
       memory: {
         limit: resources.memory,
-        // Without a word there is no limit, and podman takes -1 for less than `limit`.
-        swap: resources.memorySwap === -1 ? undefined : resources.memorySwap,
+        // podman takes -1 for less than `limit`, and says twice as much itself when nobody says anything.
+        swap: resources.memorySwap === -1 ? mostBytes : resources.memorySwap,
         reservation: resources.memoryReservation,
       },
       cpu: {
@@ -301,9 +301,14 @@ function rlimit(value: number): number | string {
 // No text of a plan holds a NUL.
 const unlimited = "\0unlimited";
 
+// What the kernel takes for no limit at all, whole pages of 2^63 - 1.
+const mostBytes = "\0mostBytes";
+
 /** A SpecGenerator as it is sent. */
 export function specJson(spec: object): string {
-  return JSON.stringify(spec).replaceAll(JSON.stringify(unlimited), "18446744073709551615");
+  return JSON.stringify(spec)
+    .replaceAll(JSON.stringify(unlimited), "18446744073709551615")
+    .replaceAll(JSON.stringify(mostBytes), "9223372036854771712");
 }
 
 function unsupported(what: string, why: string, hint?: string): RunnerError {

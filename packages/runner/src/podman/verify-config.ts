@@ -157,8 +157,8 @@ export function differences(plan: ContainerPlan, { process, root, linux, mounts 
   );
   all("sysctls", pairs(plan.sysctls), pairs(linux.sysctl), pairs(pick(linux.sysctl, usualSysctls)));
   same("memory", plan.resources.memory, given(memory?.limit));
-  const { memorySwap } = plan.resources;
-  same("memory and swap", memorySwap === -1 ? undefined : memorySwap, given(memory?.swap));
+  const swap = given(memory?.swap);
+  same("memory and swap", plan.resources.memorySwap, swap !== undefined && swap >= noLimit ? -1 : swap);
   same("reserved memory", plan.resources.memoryReservation, given(memory?.reservation));
   const { cpus } = plan.resources;
   same("processors", cpus === undefined ? undefined : cpuQuota(cpus), given(cpu?.quota));
@@ -187,6 +187,9 @@ export function differences(plan: ContainerPlan, { process, root, linux, mounts 
   );
   return found;
 }
+
+// No machine has that many bytes.
+const noLimit = 2 ** 62;
 
 /** Kinds with a namespace that is not the host's, with its file where it is another's. */
 function plannedNamespaces({ namespaces }: ContainerPlan): readonly string[] {
