@@ -257,6 +257,16 @@ describe.each(commandEngines)("$name", ({ name: engine, start }) => {
     expect((await here.lading(["images"])).stdout).toMatch(/^docker\.io\/acme\/box +1 /m);
   });
 
+  test("an image that only has a tag in its layout gets no name by it", async () => {
+    await using here = await box();
+    await here.lading(["copy", "-q", here.image, "oci:layout:1"]);
+
+    const ran = await here.lading(["run", "--rm", ...none, "oci:layout:1", "echo", "hi"]);
+
+    expect(ran).toEqual({ status: 0, stdout: "hi\n", stderr: "" });
+    expect((await here.lading(["images"])).stdout).not.toMatch(/^(?:docker\.io\/library\/)?1 /m);
+  });
+
   test("an image that is there needs no registry, and can be taken away", async () => {
     await using here = await box();
     await here.run(["--rm"], ["true"]);

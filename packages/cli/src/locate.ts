@@ -146,7 +146,7 @@ function chooseName(names: readonly string[], asked: string): string | undefined
   return full.find((name) => name === fullName(asked) || name.endsWith(`:${asked}`)) ?? full[0];
 }
 
-/** Whether `name` is a full name, and no mere tag that happens to parse as one. */
+/** Whether `name` can be that of an image; a mere tag may parse as one. */
 export function isReference(name: string): boolean {
   try {
     parseReference(name);

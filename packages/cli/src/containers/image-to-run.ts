@@ -3,7 +3,9 @@ import { join } from "node:path";
 import {
   type Descriptor,
   formatReference,
+  isTag,
   type Options,
+  parseReference,
   type Platform,
   samePlatform,
   type Source,
@@ -92,7 +94,9 @@ async function present(
 async function fromFile(text: string, platform: string | undefined, options: ImageToRunOptions): Promise<NamedImage> {
   const located = await locate(text, options.registries, options);
   const image = await openPlatform(located, platform, options);
-  const name = located.names.find(isReference);
+  // A tag is a name in its layout alone; and as everywhere, a short one is one of Docker Hub.
+  const full = located.names.find((each) => !isTag(each) && isReference(each));
+  const name = full === undefined ? undefined : formatReference(withDefaultTag(parseReference(full)));
   return { image: await imported(located.source, image.descriptor, name, options), name: name ?? located.shown };
 }
 

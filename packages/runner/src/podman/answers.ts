@@ -18,7 +18,8 @@ export const infoAnswer = z.object({
     cgroupVersion: text,
     cgroupControllers: strings,
     networkBackend: text,
-    ociRuntime: z.object({ name: text, version: text, path: text }),
+    // null where it finds none.
+    ociRuntime: z.object({ name: text, version: text, path: text }).nullish(),
     security: z.object({ rootless: z.boolean(), capabilities: text }),
     idMappings: z
       .object({

@@ -5,6 +5,7 @@ import type { Options } from "@lading/oci";
 import * as z from "zod";
 import type { EngineInfo } from "../engine.ts";
 import { readJson, replaceJson } from "../state/json-file.ts";
+import { RunnerError } from "../errors.ts";
 import { type InfoAnswer, infoAnswer, plainly } from "./answers.ts";
 import type { PodmanClient } from "./podman-client.ts";
 
@@ -34,9 +35,14 @@ export async function readInfo(client: PodmanClient, root: string, options: Opti
   return knowledge(info, socket);
 }
 
+/** Throws RunnerError NO_ENGINE for a podman that has no runtime. */
 export async function askInfo(client: PodmanClient, { signal }: Options = {}): Promise<InfoAnswer> {
   const body = await client.call("GET", "info", { signal, attempt: "Cannot ask podman what it is" });
-  return infoAnswer.parse(body, plainly);
+  const answer = infoAnswer.parse(body, plainly);
+  if (answer.host.ociRuntime !== null && answer.host.ociRuntime !== undefined) return answer;
+  throw new RunnerError("NO_ENGINE", `Cannot use podman at ${client.socket}: it finds no runtime`, {
+    hint: "Install runc or crun: your distribution packages them",
+  });
 }
 
 const keptAnswer = z.object({ at: z.number(), socket: z.string(), info: infoAnswer });
@@ -60,7 +66,10 @@ export function knowledge({ host, version }: InfoAnswer, socket: string): Knowle
     info: {
       name: "podman",
       version: version.Version,
-      runtime: { name: host.ociRuntime.name, version: /\d+\.\d+[\w.+-]*/.exec(host.ociRuntime.version)?.[0] ?? "" },
+      runtime: {
+        name: host.ociRuntime?.name ?? "",
+        version: /\d+\.\d+[\w.+-]*/.exec(host.ociRuntime?.version ?? "")?.[0] ?? "",
+      },
       endpoint: `unix://${socket}`,
       rootless,
       limits: enforced.filter((limit) => controllers.includes(limit)),

@@ -3,11 +3,17 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryFolder } from "@lading/testkit";
 import { expect, test } from "vitest";
+import { PodmanClient } from "./podman-client.ts";
+import { askInfo } from "./podman-info.ts";
 import { findService, serve } from "./podman-service.ts";
 
-/** Somebody who answers to `_ping` at a socket. */
-async function answerAt(socket: string, headers: Readonly<Record<string, string>>): Promise<AsyncDisposable> {
-  const server = createServer((_, response) => response.writeHead(200, headers).end("OK"));
+/** Somebody who answers the same to everything at a socket. */
+async function answerAt(
+  socket: string,
+  headers: Readonly<Record<string, string>>,
+  body = "OK",
+): Promise<AsyncDisposable> {
+  const server = createServer((_, response) => response.writeHead(200, headers).end(body));
   await new Promise<void>((resolve) => void server.listen(socket, resolve));
   return {
     async [Symbol.asyncDispose]() {
@@ -49,6 +55,19 @@ test("what answers and is not podman counts for nothing, nor does a socket that 
 
   expect(findings).toContain(`${users}: somebody else answers there, not podman`);
   expect(findings).toContain(`${ours}: nobody listens`);
+});
+
+test("a podman that finds no runtime is of no use, and says why", async () => {
+  await using folder = await temporaryFolder();
+  const socket = join(folder.path, "p.sock");
+  const host = { ociRuntime: null, security: { rootless: false } };
+  await using _service = await answerAt(socket, {}, JSON.stringify({ host, version: { Version: "4.3.1" } }));
+  using client = new PodmanClient(socket);
+
+  await expect(askInfo(client)).rejects.toMatchObject({
+    code: "NO_ENGINE",
+    message: `Cannot use podman at ${socket}: it finds no runtime`,
+  });
 });
 
 test("DOCKER_HOST is not podman's", async () => {

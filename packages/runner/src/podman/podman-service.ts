@@ -204,7 +204,7 @@ async function problemOf(socket: string, own: boolean, signal: AbortSignal | und
 async function runtimeProblem(socket: string, signal: AbortSignal | undefined): Promise<string | undefined> {
   using client = new PodmanClient(socket);
   const { host } = await askInfo(client, { signal });
-  return host.ociRuntime.name === "crun"
+  return host.ociRuntime?.name === "crun"
     ? "its runtime is crun, which refuses this machine's hybrid cgroups"
     : undefined;
 }
