@@ -9,7 +9,7 @@ export function restarts(bench: () => Bench): void {
     await using container = await bench().shell("echo run; exit 1", { restart: { name: "on-failure", maximum: 2 } });
     await container.start();
 
-    await eventually("three runs", async () => (await lines(container)).length === 3);
+    await until(container, ({ status, restarts }) => status === "exited" && restarts === 2);
     await setTimeout(1500);
 
     expect(await container.info()).toMatchObject({ status: "exited", restarts: 2, exit: { code: 1 } });
