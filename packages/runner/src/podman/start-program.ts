@@ -1,4 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
 import type { ExitStatus, Process, StartOptions, Stdio } from "../engine.ts";
 import { RunnerError } from "../errors.ts";
 import { type ContainerStore, createdState } from "../state/container-store.ts";
@@ -16,7 +17,7 @@ import { readPodmanLog } from "./podman-log.ts";
 import { findProgram } from "./podman-service.ts";
 import { noOutput, passOn, passOnLines, type ProgramOutput } from "./program-output.ts";
 import { readInNamespace } from "./rootless-files.ts";
-import { differences, type RuntimeConfig, runtimeConfig } from "./verify-config.ts";
+import { differences, normalSeccomp, type RuntimeConfig, runtimeConfig } from "./verify-config.ts";
 
 type Size = Parameters<Process["resize"]>[0];
 
@@ -30,13 +31,18 @@ export async function startProgram(
   const { plan, name, id } = calls.record;
   const attempt = `Cannot start "${name}"`;
   // Attached to before its program begins, no output is missed.
-  const attached = await prepare(calls, stdio, attempt, signal);
+  const preparing = prepare(calls, stdio, attempt, signal);
+  preparing.catch(() => undefined);
+  // While podman is at it, this process has time.
+  await setImmediate();
+  const seccomp = normalSeccomp(plan.seccomp);
+  const attached = await preparing;
   let output: ProgramOutput = noOutput;
   let oom: OomWatch | undefined;
   const done = new AbortController();
   try {
     const ready = await calls.inspect(signal);
-    await verify(ready, calls, ending, attempt);
+    await verify(ready, { calls, ending, attempt, seccomp });
     const { Pid } = ready.State;
     if (plan.terminal && stdio === "inherit") await resize(calls, terminalSize()).catch(() => undefined);
     if (plan.resources.memory !== undefined) oom = new OomWatch(Pid);
@@ -119,13 +125,15 @@ async function prepare(
   }
 }
 
+interface Planned {
+  readonly calls: PodmanCalls;
+  readonly ending: Ending;
+  readonly attempt: string;
+  readonly seccomp: ReturnType<typeof normalSeccomp>;
+}
+
 /** Nothing of it has run yet. What differs from the plan shall not; nor shall it be left to others to start. */
-async function verify(
-  { OCIConfigPath }: ContainerAnswer,
-  calls: PodmanCalls,
-  ending: Ending,
-  attempt: string,
-): Promise<void> {
+async function verify({ OCIConfigPath }: ContainerAnswer, { calls, ending, attempt, seccomp }: Planned): Promise<void> {
   const remove = async (): Promise<void> => {
     await calls.remove(true);
     await ending.forget();
@@ -137,7 +145,7 @@ async function verify(
     await remove();
     throw new RunnerError("ENGINE", `${attempt}: what podman made of it cannot be read`, { cause });
   }
-  const found = differences(calls.record.plan, config);
+  const found = differences(calls.record.plan, config, seccomp);
   if (found.length === 0) return;
   await remove();
   throw new RunnerError("UNSUPPORTED", `${attempt}: podman would isolate it in another way: ${found.join("; ")}`, {

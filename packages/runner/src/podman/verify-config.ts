@@ -98,8 +98,16 @@ const usualVariables: ReadonlySet<string> = new Set([
 ]);
 const usualSysctls = ["net.ipv4.ping_group_range"];
 
-/** In what a container would differ from its plan, one sentence each; none when it is the plan's. */
-export function differences(plan: ContainerPlan, { process, root, linux, mounts }: RuntimeConfig): readonly string[] {
+/**
+ * In what a container would differ from its plan, one sentence each; none when it is the plan's.
+ *
+ * @param seccomp - `normalSeccomp` of the plan's, which takes long enough to be made beforehand.
+ */
+export function differences(
+  plan: ContainerPlan,
+  { process, root, linux, mounts }: RuntimeConfig,
+  seccomp: RuntimeConfig["linux"]["seccomp"] = normalSeccomp(plan.seccomp),
+): readonly string[] {
   const { capabilities } = plan;
   const { memory, cpu, pids } = linux.resources;
   const init = plan.init === undefined ? [] : [initPath, "--"];
@@ -143,7 +151,7 @@ export function differences(plan: ContainerPlan, { process, root, linux, mounts 
   );
   if (plan.oomScoreAdj !== undefined) same("oom score", plan.oomScoreAdj, process.oomScoreAdj);
   same("read-only root", plan.readonlyRoot, root.readonly);
-  same("seccomp", normalSeccomp(plan.seccomp), linux.seccomp);
+  same("seccomp", seccomp, linux.seccomp);
   // More of them hide more, not less: newer versions of podman have longer lists.
   sameSet(
     "masked paths",
@@ -224,7 +232,8 @@ function mountText(destination: string, readonly: boolean): string {
   return `${destination} ${readonly ? "ro" : "rw"}`;
 }
 
-function normalSeccomp(seccomp: Seccomp | undefined): RuntimeConfig["linux"]["seccomp"] {
+/** A plan's filter as it is read from a `config.json`. */
+export function normalSeccomp(seccomp: Seccomp | undefined): RuntimeConfig["linux"]["seccomp"] {
   return runtimeConfig.shape.linux.shape.seccomp.parse(
     seccomp === undefined ? undefined : JSON.parse(JSON.stringify(seccomp)),
     plainly,
