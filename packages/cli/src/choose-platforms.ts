@@ -1,4 +1,5 @@
 import {
+  attestedImage,
   type Descriptor,
   firstOf,
   formatPlatform,
@@ -92,10 +93,11 @@ async function subset(
       );
     chosen.add(found);
   }
-  const digests = new Set<string>([...chosen].map(({ digest }) => digest));
-  const kept = index.manifests.filter(
-    (entry) => chosen.has(entry) || (isAttestation(entry) && digests.has(entry.annotations?.[attestedBy] ?? "")),
-  );
+  const digests = new Set([...chosen].map(({ digest }) => digest));
+  const kept = index.manifests.filter((entry) => {
+    const about = attestedImage(entry);
+    return chosen.has(entry) || (about !== undefined && digests.has(about));
+  });
   if (kept.length === index.manifests.length) return { source, descriptor: root };
   const memory = new MemoryStore();
   const text = new TextEncoder().encode(JSON.stringify({ ...index, manifests: kept }));
@@ -108,9 +110,6 @@ async function subset(
   );
   return { source: withReferrersOf(source, firstOf(memory, source)), descriptor };
 }
-
-// https://docs.docker.com/build/metadata/attestations/attestation-storage/
-const attestedBy = "vnd.docker.reference.digest";
 
 function list(images: readonly Descriptor[]): string {
   return images.flatMap(({ platform }) => (platform === undefined ? [] : formatPlatform(platform))).join(", ");

@@ -47,6 +47,12 @@ export { type KnownBytes, knownOf, withKnown } from "./known-bytes.ts";
 export { Limiter } from "./limiter.ts";
 export { successors } from "./graph.ts";
 export { copy, CopyError, type CopyEvent, type CopyOptions, isTransient } from "./copy.ts";
+export {
+  type AttestationManifest,
+  attestationManifestsOf,
+  type AttestationManifestsOptions,
+  attestedImage,
+} from "./attestation-manifests.ts";
 export { copyReferrers, type FoundReferrer, referrersOf } from "./copy-referrers.ts";
 export { type Referrer, referrerOf } from "./referrer.ts";
 export { firstOf } from "./first-of.ts";

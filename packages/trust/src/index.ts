@@ -17,7 +17,7 @@ export { makeSbom, type Sbom, type SbomFormat, type SbomOptions } from "./sbom/s
 export type { SubjectOptions } from "./sbom/subject.ts";
 export { type BuildFacts, type BuildMaterial, provenanceOf, provenanceType } from "./attest/provenance.ts";
 export { type AttachOptions, attachStatement } from "./attest/attach-statement.ts";
-export { type FoundAttestation, readAttestations, type ReadAttestationsOptions } from "./attest/read-attestations.ts";
+export { type FoundAttestation, readAttestations } from "./attest/read-attestations.ts";
 export { type Statement, statementOf } from "./attest/statement.ts";
 export { parsePredicateType, signaturePredicate } from "./attest/predicate-type.ts";
 export type { ImageSigner } from "./sign/image-signer.ts";

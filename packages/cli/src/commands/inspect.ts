@@ -1,4 +1,4 @@
-import { formatPlatform, isIndexType, readBlob } from "@lading/oci";
+import { attestationManifestsOf, formatPlatform, isIndexType, readBlob } from "@lading/oci";
 import type { FoundAttestation } from "@lading/trust";
 import { type ImageFacts, readImage } from "../show/image-layers.ts";
 import { type Located, locate } from "../locate.ts";
@@ -81,9 +81,13 @@ async function attestationsOf(
   image: Located["descriptor"],
   signal: AbortSignal,
 ): Promise<readonly FoundAttestation[]> {
-  const { readAttestations } = await import("@lading/trust");
   const index = isIndexType(descriptor.mediaType) ? descriptor : undefined;
-  return await naming(shown, async () => await readAttestations(source, image, { index, signal }));
+  return await naming(shown, async () => {
+    const manifests = await attestationManifestsOf(source, image, { index, signal });
+    if (manifests.length === 0) return [];
+    const { readAttestations } = await import("@lading/trust");
+    return await readAttestations(source, manifests, { signal });
+  });
 }
 
 /** Shows the container, when one is meant; the runner is loaded only for what could be its name. */

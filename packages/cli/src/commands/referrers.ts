@@ -1,8 +1,8 @@
 import {
+  attestedImage,
   type Descriptor,
   type FoundReferrer,
   formatPlatform,
-  isAttestation,
   isIndexType,
   type Options,
   parseIndex,
@@ -82,8 +82,8 @@ async function besideImages(
     index.mediaType,
     `index ${index.digest}`,
   );
-  return manifests.filter(isAttestation).flatMap((descriptor): readonly Shown[] => {
-    const digest = descriptor.annotations?.["vnd.docker.reference.digest"];
+  return manifests.flatMap((descriptor): readonly Shown[] => {
+    const digest = attestedImage(descriptor);
     if (digest === undefined || (subject.digest !== index.digest && subject.digest !== digest)) return [];
     const platform = manifests.find((entry) => entry.digest === digest)?.platform;
     return [{ descriptor, of: `of ${platform === undefined ? digest : formatPlatform(platform)}` }];

@@ -1,4 +1,13 @@
-import { type Descriptor, firstOf, isAttestation, MemoryStore, parseIndex, readBlob } from "@lading/oci";
+import {
+  attestationManifestsOf,
+  type Descriptor,
+  firstOf,
+  isAttestation,
+  MemoryStore,
+  parseIndex,
+  readBlob,
+  type Source,
+} from "@lading/oci";
 import { buildkitImage, type BuildkitStatement, buildkitStatements, randomImage } from "@lading/testkit";
 import { expect, test } from "vitest";
 import { generateSigningKey } from "../keys/signing-key.ts";
@@ -11,10 +20,15 @@ import { statementOf } from "./statement.ts";
 const spdx = "https://spdx.dev/Document";
 const bom = "https://cyclonedx.org/bom";
 
+/** What is said of an image, and of the index that it is in. */
+async function said(source: Source, image: Descriptor, index?: Descriptor) {
+  return await readAttestations(source, await attestationManifestsOf(source, image, { index }));
+}
+
 /** What is said of the only image of an index whose attestation manifest has these layers. */
 async function saidBy(statements: (image: Descriptor) => readonly BuildkitStatement[]) {
   const { source, descriptor, images } = await buildkitImage(["linux/amd64"], statements);
-  return await readAttestations(source, images[0]?.descriptor ?? descriptor, { index: descriptor });
+  return await said(source, images[0]?.descriptor ?? descriptor, descriptor);
 }
 
 test("statements of our own are read, from the image and from its index, signed or not; signatures are none", async () => {
@@ -31,7 +45,7 @@ test("statements of our own are read, from the image and from its index, signed 
   });
   await attachStatement(source, image, statementOf([image], "https://sigstore.dev/cosign/sign/v1", {}), { sign });
 
-  expect(await readAttestations(source, image, { index })).toEqual([
+  expect(await said(source, image, index)).toEqual([
     {
       subject: image.digest,
       attached: "subject",
@@ -49,7 +63,7 @@ test("statements of our own are read, from the image and from its index, signed 
       maker: "https://acme.example/ci",
     },
   ]);
-  expect(await readAttestations(source, image)).toHaveLength(1);
+  expect(await said(source, image)).toHaveLength(1);
 });
 
 test("statements of BuildKit are read, of the image that they are about", async () => {
@@ -63,7 +77,7 @@ test("statements of BuildKit are read, of the image that they are about", async 
       manifest: manifests.filter(isAttestation)[at]?.digest,
       signed: false,
     };
-    expect(await readAttestations(source, image, { index })).toEqual([
+    expect(await said(source, image, index)).toEqual([
       { ...common, predicateType: spdx, maker: "syft-v1.4.1, buildkit-v0.13.0" },
       {
         ...common,
@@ -168,7 +182,7 @@ test("a manifest that is not there, or whose statement is not, is told of", asyn
       one.mediaType,
     );
 
-  const found = await readAttestations(firstOf(partial), image, { index });
+  const found = await said(firstOf(partial), image, index);
 
   expect(found).toMatchObject([{ manifest: manifests.at(-1)?.digest, problem: expect.stringMatching(/^Cannot find/) }]);
 });

@@ -1,16 +1,12 @@
 import {
+  type AttestationManifest,
   type Descriptor,
   type Digest,
-  isAttestation,
-  isIndexType,
-  isManifestType,
   OciError,
   type Options,
-  parseIndex,
   parseJson,
   parseManifest,
   readBlob,
-  referrersOf,
   type Source,
 } from "@lading/oci";
 import { z } from "zod";
@@ -25,11 +21,7 @@ import { statementType } from "./statement.ts";
 export interface FoundAttestation {
   /** What it is attached to: the image, or the index that the image is in. */
   readonly subject: Digest;
-  /**
-   * "subject": by a manifest that names its subject; "index": by one beside the image in its index, where BuildKit puts
-   * it; "tag": by one at cosign's tag.
-   */
-  readonly attached: "index" | "subject" | "tag";
+  readonly attached: AttestationManifest["attached"];
   /** The manifest that carries it. */
   readonly manifest: Digest;
   /** Whether it is in an envelope with a signature, of whomever. */
@@ -42,77 +34,34 @@ export interface FoundAttestation {
   readonly problem?: string;
 }
 
-export interface ReadAttestationsOptions extends Options {
-  /** The index that the image is in: what is said of it, and what it holds itself, is read as well. */
-  readonly index?: Descriptor | undefined;
-}
-
 // Who can write to a repository could have everybody read on and on.
 const most = 1000;
 
 /**
- * The attestations of an image: in-toto statements, by themselves or signed, that refer to it or, as BuildKit has them
- * (docs/attestations/attestation-storage.md of its sources), lie beside it in its index. Signatures are none.
- * Throws as the source does; OciError LIMIT_EXCEEDED for more than a thousand.
+ * The attestations that manifests carry, which `attestationManifestsOf` found: in-toto statements, by themselves or
+ * signed. Signatures are none. Throws as the source does; OciError LIMIT_EXCEEDED for more than a thousand.
  */
 export async function readAttestations(
   source: Source,
-  image: Descriptor,
-  { index, signal }: ReadAttestationsOptions = {},
+  manifests: readonly AttestationManifest[],
+  options: Options = {},
 ): Promise<readonly FoundAttestation[]> {
   const found: FoundAttestation[] = [];
-  for (const carrier of await carriersOf(source, image, { index, signal }))
-    for await (const attestation of attestationsIn(source, carrier, { signal })) {
-      if (found.length === most)
+  for (const manifest of manifests)
+    for await (const attestation of attestationsIn(source, manifest, options)) {
+      found.push(attestation);
+      if (found.length > most)
         throw new OciError(
           "LIMIT_EXCEEDED",
-          `Cannot read what is said of ${image.digest}: more than ${most} attestations`,
+          `Cannot read what is said of ${manifest.subject}: more than ${most} attestations`,
         );
-      if (attestation.predicateType !== signaturePredicate) found.push(attestation);
     }
-  return found;
-}
-
-/** A manifest that may carry attestations. */
-interface Carrier {
-  readonly descriptor: Descriptor;
-  readonly subject: Digest;
-  readonly attached: FoundAttestation["attached"];
-}
-
-async function carriersOf(
-  source: Source,
-  image: Descriptor,
-  { index, signal }: ReadAttestationsOptions,
-): Promise<readonly Carrier[]> {
-  const carriers: Carrier[] = [];
-  const isInIndex = index !== undefined && isIndexType(index.mediaType);
-  for (const { digest, mediaType, size } of isInIndex ? [image, index] : [image])
-    for (const { descriptor, tag } of await referrersOf(source, { digest, mediaType, size }, { signal }))
-      if (isManifestType(descriptor.mediaType) && (tag === undefined || tag.endsWith(".att")))
-        carriers.push({ descriptor, subject: digest, attached: tag === undefined ? "subject" : "tag" });
-  if (!isInIndex) return carriers;
-  const bytes = await readBlob(source.blob(index), { signal });
-  for (const entry of attestationManifests(parseIndex(bytes, index.mediaType, `index ${index.digest}`).manifests))
-    if (
-      entry.annotations?.[attestedImage] === image.digest &&
-      // Newer ones name their subject as well.
-      !carriers.some(({ descriptor }) => descriptor.digest === entry.digest)
-    )
-      carriers.push({ descriptor: entry, subject: image.digest, attached: "index" });
-  return carriers;
-}
-
-/** The annotation of an attestation manifest that says which image of the index it is about. */
-const attestedImage = "vnd.docker.reference.digest";
-
-function attestationManifests(manifests: readonly Descriptor[]): readonly Descriptor[] {
-  return manifests.filter((entry) => isManifestType(entry.mediaType) && isAttestation(entry));
+  return found.filter(({ predicateType }) => predicateType !== signaturePredicate);
 }
 
 async function* attestationsIn(
   source: Source,
-  { descriptor, subject, attached }: Carrier,
+  { descriptor, subject, attached }: AttestationManifest,
   options: Options,
 ): AsyncGenerator<FoundAttestation> {
   const common = { subject, attached, manifest: descriptor.digest };
