@@ -138,7 +138,7 @@ describe.runIf(canRun).each(["runc", "crun"])("a step with %s", (runtime) => {
       cat /a/b/file; echo lost > /a/b/lost; rm -r /a/b/sub; touch /ro/x 2>/dev/null || echo read-only
       cat /one; echo lost > /one; cat /image/srv/data/seed; cat /seed; touch /image/x
       cat /run/secrets/key; stat -c '%a %u' /run/secrets/key; touch /run/secrets/key 2>/dev/null || echo read-only
-      echo kept > /cache/kept; df -k /big | tail -1 | tr -s ' ' | cut -d' ' -f2; touch /big/x
+      echo kept > /cache/kept; stat -c '%a %u:%g' /cache; df -k /big | tail -1 | tr -s ' ' | cut -d' ' -f2; touch /big/x
       stat -c '%F %a %u' /agent`;
     const files = { base, layers: [] };
     try {
@@ -157,7 +157,7 @@ describe.runIf(canRun).each(["runc", "crun"])("a step with %s", (runtime) => {
             uid: 1000,
             gid: 0,
           },
-          { type: "cache", target: "/cache", source: cache, readOnly: false },
+          { type: "cache", target: "/cache", source: cache, readOnly: false, mode: 0o1730, uid: 5, gid: 6 },
           { type: "tmpfs", target: "/big", size: 1 << 20 },
           { type: "ssh", target: "/agent", source: join(folder.path, "agent"), mode: 0o600, uid: 1000, gid: 0 },
         ],
@@ -172,6 +172,7 @@ describe.runIf(canRun).each(["runc", "crun"])("a step with %s", (runtime) => {
           "hush",
           "440 1000",
           "read-only",
+          "1730 5:6",
           "1024",
           "socket 600 1000",
           "",
@@ -196,7 +197,9 @@ describe.runIf(canRun).each(["runc", "crun"])("a step with %s", (runtime) => {
 
   test("says what it says when it says it", async () => {
     const cache = join(folder.path, "turns");
-    const mounts = [{ type: "cache", target: "/cache", source: cache, readOnly: false }] as const;
+    const mounts = [
+      { type: "cache", target: "/cache", source: cache, readOnly: false, mode: 0o755, uid: 0, gid: 0 },
+    ] as const;
     const { stdout } = await sh(
       "echo one; until [ -e /cache/go ]; do sleep 0.01; done; echo two",
       { mounts },
@@ -214,6 +217,12 @@ describe.runIf(canRun).each(["runc", "crun"])("a step with %s", (runtime) => {
       code: "COMMAND_NOT_FOUND",
       message: expect.stringContaining(`Cannot run "/no/such" with ${runtime}: `),
     });
+  });
+
+  test("at a place below a file is refused", async () => {
+    const mounts = [{ type: "tmpfs", target: "/bin/busybox/x" }] as const;
+    await expect(sh("true", { mounts })).rejects.toMatchObject({ code: "SPEC" });
+    await expect(sh("true", { cwd: "/bin/busybox/x" })).rejects.toMatchObject({ code: "SPEC" });
   });
 
   test("for another machine is refused before anything", async () => {

@@ -290,6 +290,12 @@ export class StageEvaluation {
         if (mount !== undefined) mounts.push(mount);
       }
       const { command, heredocs } = instruction;
+      if (command.form === "exec" && command.argv.length === 0) throw new BuildError("SPEC", "RUN has no command");
+      if (instruction.security !== undefined && expand.word(instruction.security) !== "sandbox")
+        throw new BuildError(
+          "SPEC",
+          "Cannot run with --security=insecure: a step gets no more of this machine than others",
+        );
       const argv = work.config.argv(
         command.form === "exec" ? command : { form: "shell", line: commandLine(command.line, heredocs) },
       );

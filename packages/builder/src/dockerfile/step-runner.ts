@@ -30,10 +30,13 @@ export type StepMount = { readonly target: string } & (
       readonly readOnly: boolean;
     }
   | {
-      /** A folder that later steps find again. */
+      /** A folder that later steps find again; made with this mode and owner when it is not there. */
       readonly type: "cache";
       readonly source: string;
       readonly readOnly: boolean;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
     }
   | { readonly type: "tmpfs"; /** Bytes. */ readonly size?: number }
   | {

@@ -2,7 +2,9 @@ import { copyFileSync, lstatSync, readFileSync, readlinkSync, type Stats } from 
 import { join } from "node:path";
 import type { TarType } from "@lading/oci";
 import { expectedTypes, type ImageFacts, type Oddity } from "../image/image-facts.ts";
+import { RunnerError } from "../errors.ts";
 import { rootedPath } from "../state/rooted-path.ts";
+import { hasCode } from "../state/system-error.ts";
 
 const largestAccounts = 1024 * 1024; // bytes
 
@@ -14,9 +16,15 @@ export class SeenFiles {
     this.#root = root;
   }
 
-  /** Where a path leads in them, symlinks followed: absolute, as a program in them says it. The end need not be there. */
+  /** Where a path leads in them, symlinks followed: absolute, as a program in them says it. The end need not be there. Throws RunnerError SPEC for what is below a file. */
   resolve(path: string): string {
-    const found = rootedPath(this.#root, path).slice(this.#root.length);
+    let found: string;
+    try {
+      found = rootedPath(this.#root, path).slice(this.#root.length);
+    } catch (cause) {
+      if (!hasCode(cause, "ENOTDIR")) throw cause;
+      throw new RunnerError("SPEC", `Cannot use "${path}" in a step: it leads through a file`, { cause });
+    }
     return found === "" ? "/" : found;
   }
 

@@ -1,4 +1,13 @@
-import { copyFileSync, mkdirSync, type Stats, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  type Stats,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Options } from "@lading/oci";
 import { RunnerError } from "../errors.ts";
@@ -75,7 +84,7 @@ interface Placed {
 async function sourceOf(mount: StepMount, at: string, work: Work): Promise<Source> {
   if (mount.type === "tmpfs") return { type: "directory", path: undefined, size: mount.size };
   if (mount.type === "cache") {
-    mkdirSync(mount.source, { recursive: true });
+    keepFolder(mount);
     return { type: "directory", path: mount.source, readonly: mount.readOnly };
   }
   if (mount.type === "secret") {
@@ -91,6 +100,17 @@ async function sourceOf(mount: StepMount, at: string, work: Work): Promise<Sourc
   return typeof mount.source === "string"
     ? ofMachine(mount, mount.source, at, work)
     : await ofFiles(mount, mount.source, at, work);
+}
+
+function keepFolder({ source, mode, uid, gid }: Extract<StepMount, { readonly type: "cache" }>): void {
+  // Who made it says whose it is; another step may be about to.
+  if (mkdirSync(source, { recursive: true }) !== undefined) {
+    chownSync(source, uid, gid);
+    chmodSync(source, mode);
+  }
+  // What was not used for longest is taken away first.
+  const now = new Date();
+  utimesSync(source, now, now);
 }
 
 function ofMachine({ readOnly, target }: Bind, source: string, at: string, { overlays }: Work): Source {

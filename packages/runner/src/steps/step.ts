@@ -29,8 +29,8 @@ export type StepMount = { readonly target: string } & (
       readonly source: string | { readonly files: StepFiles; readonly path: string };
       readonly readOnly: boolean;
     }
-  /** A folder that is kept; made when it is not there. */
-  | { readonly type: "cache"; readonly source: string; readonly readOnly: boolean }
+  /** A folder that is kept; made with these permissions when it is not there. */
+  | ({ readonly type: "cache"; readonly source: string; readonly readOnly: boolean } & Permissions)
   | { readonly type: "tmpfs"; /** Bytes. */ readonly size?: number }
   | ({ readonly type: "secret"; readonly content: Uint8Array } & Permissions)
   /** The socket of an ssh agent, reached through one with these permissions. */
