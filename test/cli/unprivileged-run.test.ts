@@ -124,7 +124,7 @@ RUN --mount=type=secret,id=key,uid=5 echo y >> /own; touch /new; sh -c 'cat /run
     await user.sh("echo 'RUN chown 5 /new' >> Dockerfile");
     const refused = await build();
     expect(refused).toMatchObject({ status: 1, stdout: "" });
-    expect(refused.stderr).toContain("no id but root's (subuid(5) gives more)");
+    expect(refused.stderr).toContain("or ids but root's (subuid(5) gives more)");
     await user.sh("sed -i '$d' Dockerfile; printf 'USER 5\\nRUN true\\n' >> Dockerfile");
     expect((await build()).stderr).toContain('Cannot run as user "5" (5:0): there is one id here');
   },

@@ -20,13 +20,13 @@ export function openStepRunner(options: RuncStepsOptions = {}): StepRunner & Asy
   };
 }
 
-/** What it did not have, which may have been why. */
+/** What may have been why. */
 function lackOf({ network }: Step, singleOwner: boolean): string | undefined {
   const lacks = [
-    ...(network === "none" ? ["no network (--network default or host gives it one)"] : []),
-    ...(singleOwner ? ["no id but root's (subuid(5) gives more)"] : []),
+    ...(network === "none" ? ["a network (--network default or host gives it one)"] : []),
+    ...(singleOwner ? ["ids but root's (subuid(5) gives more)"] : []),
   ];
-  return lacks.length === 0 ? undefined : `It had ${lacks.join(", and ")}`;
+  return lacks.length === 0 ? undefined : `It may have lacked ${lacks.join(", or ")}`;
 }
 
 const mostShown = 200; // characters
