@@ -81,3 +81,16 @@ export function blame<T>(file: Quotable, place: Place, work: () => T): T {
     throw dockerfileError(file, place, error.message, { hint: error.hint, cause: error });
   }
 }
+
+/** Does the work; what a BuildError of it says, or a program that failed, is said of the place. */
+export async function blaming<T>(file: Quotable, place: Place, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DockerfileError || !(error instanceof Error)) throw error;
+    const isTold = error instanceof BuildError || ["StepFailed", "RunnerError"].includes(error.name);
+    if (!isTold) throw error;
+    const hint = "hint" in error && typeof error.hint === "string" ? error.hint : undefined;
+    throw dockerfileError(file, place, error.message, { hint, cause: error });
+  }
+}
