@@ -62,7 +62,7 @@ const refused: readonly (readonly [readonly string[], string])[] = [
   [["lock", "locked"], "ask registry.invalid for acme/app"],
   [["bundle", "create", app, "-o", "new.tar"], "ask registry.invalid for acme/app"],
   [["bundle", "load", "site.tar", "--to", "registry.invalid/mirror"], "load a bundle to registry.invalid/mirror"],
-  [["build", "--file", "fetching.dockerfile", "-o", "oci:fetched"], "this build fetches nothing"],
+  [["build", "--file", "fetching.dockerfile", "-o", "oci:fetched"], 'file" offline: it was never fetched'],
 ];
 
 describe.runIf(isRoot && installed("strace", "unshare"))("with --offline, no connection is tried by", () => {

@@ -14,7 +14,8 @@ export {
   type DockerfileWarning,
 } from "./dockerfile/check-dockerfile.ts";
 export { DockerfileError, type DockerfileIssue, type SourceLocation } from "./dockerfile/dockerfile-error.ts";
-export { dockerfilePlaces, dockerfileUrls } from "./dockerfile/dockerfile-places.ts";
+export { dockerfilePlaces } from "./dockerfile/dockerfile-places.ts";
+export { type DockerfileUrls, dockerfileUrls, type UnknownUrl } from "./dockerfile/dockerfile-urls.ts";
 export type { DockerfileRequest, FetchedFile, FetchFileOptions } from "./dockerfile/dockerfile-request.ts";
 export { parseDockerfile } from "./dockerfile/parse-dockerfile.ts";
 export type { Dockerfile } from "./dockerfile/syntax.ts";

@@ -1,5 +1,11 @@
 import { CopyError, OciError, parsePlace, type Reference } from "@lading/oci";
-import type { RegistryClient, RegistryClientOptions, Repository } from "@lading/registry-client";
+import type {
+  RegistryClient,
+  RegistryClientOptions,
+  Repository,
+  WebFile,
+  WebFileOptions,
+} from "@lading/registry-client";
 import type { Flags } from "./flags.ts";
 import { needsNetwork, offlineError } from "./offline.ts";
 import { createProgress, type ProgressEvent } from "./progress/progress.ts";
@@ -57,6 +63,13 @@ export class Registries implements AsyncDisposable {
     needsNetwork(`ask ${reference.registry} for ${reference.repository}`);
     this.#client ??= this.#open(this);
     return (await this.#client).repository(reference);
+  }
+
+  /** A file of the web; see `RegistryClient.file`. Throws RegistryError, UsageError with --offline. */
+  async file(url: string, options: WebFileOptions): Promise<WebFile | undefined> {
+    needsNetwork(`fetch "${url}"`);
+    this.#client ??= this.#open(this);
+    return await (await this.#client).file(url, options);
   }
 
   #events(): Required<Pick<RegistryClientOptions, "onWarning" | "onRetry">> {

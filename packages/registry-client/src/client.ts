@@ -6,10 +6,12 @@ import { type LoadedHostConfig, loadHostConfig } from "./hosts/load-host-config.
 import { Repository } from "./repository.ts";
 import type { RemoteRepository } from "./repository/remote.ts";
 import { AddressGuard } from "./transport/address-guard.ts";
+import { redactUrl } from "./transport/redact.ts";
 import { HttpRegistryHost } from "./transport/host.ts";
 import type { RegistryHost } from "./transport/registry-host.ts";
 import type { Retry, RetryPolicy } from "./transport/retry.ts";
 import { type Timeouts, Wire } from "./transport/wire.ts";
+import { type WebFile, type WebFileOptions, WebHost } from "./web/web-host.ts";
 
 export interface RegistryClientOptions {
   /** Default: the files and helpers of docker and podman, see `defaultKeychain`. */
@@ -35,6 +37,7 @@ export class RegistryClient implements AsyncDisposable {
   readonly #keychain: Keychain;
   readonly #wire: Wire;
   readonly #hosts = new Map<string, RegistryHost>();
+  readonly #webHosts = new Map<string, WebHost>();
 
   private constructor(options: RegistryClientOptions, hostConfig: HostConfig, keychain: Keychain) {
     const { userAgent = "lading", timeouts, onTrace } = options;
@@ -98,6 +101,29 @@ export class RegistryClient implements AsyncDisposable {
   named(reference: Reference): RegistryHost {
     const { primary, writeTo = primary } = this.#hostConfig.route(reference);
     return this.host(writeTo);
+  }
+
+  /**
+   * A file that is no registry's, by HTTP or HTTPS: over the same proxies, with the certificates that certs.d has for its host, and
+   * tried again as often. No credentials are looked up, and certificates are always verified. Undefined when it is still the one
+   * that `etag` names. Throws TypeError for what is no such URL, RegistryError.
+   */
+  async file(url: string | URL, options: WebFileOptions = {}): Promise<WebFile | undefined> {
+    const at = new URL(url);
+    if (at.protocol !== "http:" && at.protocol !== "https:")
+      throw new TypeError(`Cannot fetch "${redactUrl(at)}": it is neither http nor https`);
+    let host = this.#webHosts.get(at.origin);
+    if (host === undefined) {
+      const { retries, onRetry } = this.#options;
+      host = new WebHost({
+        origin: new URL(at.origin),
+        wire: this.#wire,
+        retries,
+        onRetry: onRetry === undefined ? undefined : (retry) => onRetry(at.host, retry),
+      });
+      this.#webHosts.set(at.origin, host);
+    }
+    return await host.file(at, options);
   }
 
   /** Ends all connections, also those in use. */

@@ -16,3 +16,4 @@ export { RegistryClient, type RegistryClientOptions } from "./client.ts";
 export type { RetryPolicy } from "./transport/retry.ts";
 export type { Timeouts } from "./transport/wire.ts";
 export { type DeleteOptions, Repository } from "./repository.ts";
+export type { WebFile, WebFileOptions } from "./web/web-host.ts";

@@ -5,7 +5,6 @@ import { blame, blaming } from "./dockerfile-error.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { expandWord, expandWords } from "./expand-word.ts";
 import { layEntries } from "./lay-entries.ts";
-import { platformArgs } from "./platform-args.ts";
 import { runInstruction } from "./run-instruction.ts";
 import type { Expand } from "./stage-config.ts";
 import type { At } from "./stage-work.ts";
@@ -18,7 +17,7 @@ export async function applyInstruction(
   instruction: Instruction,
   at: At,
 ): Promise<void> {
-  const { work, stage, target } = at;
+  const { work, stage } = at;
   const { scope, config } = work;
   const { request, dockerfile, created, warn } = evaluation;
   const options = { escape: file.escape };
@@ -32,9 +31,7 @@ export async function applyInstruction(
       for (const { name, value } of instruction.args) {
         const given =
           dockerfile.buildArgs?.[name.text] ??
-          (value === undefined
-            ? (stage.globals.get(name.text) ?? platformArgs(target)[name.text])
-            : expand.word(value));
+          (value === undefined ? stage.globals.get(name.text) : expand.word(value));
         scope.declare(name.text, given);
       }
       return work.note(instruction.text, created, undefined);

@@ -7,7 +7,7 @@ import type { CheckOptions, Finding } from "./check-dockerfile.ts";
 import { expandHeredoc, expandWord } from "./expand-word.ts";
 import { splitPort } from "./instruction-values.ts";
 import type { Dockerfile, Instruction, StageSyntax, Word } from "./syntax.ts";
-import { VariableScope } from "./variable-scope.ts";
+import { globalScope, stageScope, type VariableScope } from "./variable-scope.ts";
 
 /** What is known beside the Dockerfile. */
 interface Known extends Pick<CheckOptions, "baseVariables"> {
@@ -29,33 +29,6 @@ export function* stageFindings(file: Dockerfile, options: Known): Generator<Find
     }
     if (stage.from.as !== undefined) stages.set(stage.from.as.text, scope);
   }
-}
-
-const predefined: readonly string[] = ["BUILD", "TARGET"].flatMap((side) =>
-  ["PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT"].map((part) => side + part),
-);
-
-function globalScope(file: Dockerfile): VariableScope {
-  const scope = new VariableScope(file.escape, false);
-  for (const name of [...predefined, "TARGETSTAGE"]) scope.args.set(name, undefined);
-  for (const instruction of file.args) scope.apply(instruction);
-  return scope;
-}
-
-/** What a stage begins with. */
-function stageScope(
-  { from }: StageSyntax,
-  global: VariableScope,
-  stages: ReadonlyMap<string, VariableScope>,
-  { baseVariables }: Known,
-): VariableScope {
-  const image = global.expand(from.image.text).text;
-  const base = image === undefined ? undefined : stages.get(image.toLowerCase());
-  if (base !== undefined) return base.inherit();
-  const known = image === undefined || image === "scratch" ? [] : baseVariables?.(image);
-  const scope = new VariableScope(global.escape, image === undefined || known === undefined);
-  for (const name of ["PATH", ...(known ?? [])]) scope.env.set(name, undefined);
-  return scope;
 }
 
 function* fromFindings({ from }: StageSyntax, global: VariableScope): Generator<Finding> {

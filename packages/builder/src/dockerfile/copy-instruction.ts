@@ -20,7 +20,7 @@ export async function copyFiles(
 ): Promise<void> {
   const { work } = at;
   const { request, created, sources } = evaluation;
-  const { fetch } = evaluation.dockerfile;
+  const { fetch, secrets } = evaluation.dockerfile;
   const { cacheDir, sourceDateEpoch: latest, signal } = request;
   const timestamp = latest ?? 1;
   const { lookup } = work.scope;
@@ -28,7 +28,7 @@ export async function copyFiles(
   const files = from === undefined ? sources.context : await sources.named(file, from, expand.word(from), at);
   const isKnown = !(await hasUnknown(evaluation, from, expand, at));
   await blaming(file, instruction, async () => {
-    const parts = await readTransfer(instruction, { file, expand, lookup, fetch, timestamp, signal });
+    const parts = await readTransfer(instruction, { file, expand, lookup, fetch, secrets, timestamp, signal });
     const transfer = { ...parts, files, workdir: work.config.workdir, timestamp, latest, cacheDir };
     // Whether it names a folder that is there decides where files go.
     if (!transfer.destination.endsWith("/")) lookAtBase([destinationEntry(transfer)], at);

@@ -25,14 +25,3 @@ export function dockerfilePlaces({
   });
   return [...new Set(places)];
 }
-
-/** The URLs that ADD fetches and says no checksum of, in stages that are built or not. What has variables is not known here. */
-export function dockerfileUrls({ file }: Pick<DockerfileRequest, "file">): readonly string[] {
-  const urls = file.stages.flatMap(({ instructions }) =>
-    instructions.flatMap((instruction) => {
-      if (instruction.keyword !== "ADD" || instruction.checksum !== undefined) return [];
-      return instruction.sources.map(({ text }) => text).filter((text) => /^https?:\/\/[^$"'\\]*$/.test(text));
-    }),
-  );
-  return [...new Set(urls)];
-}

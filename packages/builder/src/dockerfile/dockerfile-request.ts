@@ -1,17 +1,26 @@
-import type { Options } from "@lading/oci";
+import type { Bytes, Digest, Options } from "@lading/oci";
 import type { Dockerfile } from "./syntax.ts";
 import type { StepRunner } from "./step-runner.ts";
 
-/** A file of the network. */
+/** A file of the network, whole. */
 export interface FetchedFile {
-  readonly bytes: Uint8Array;
+  /** sha256 of it. */
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
   /** What Last-Modified says, in seconds since 1970. */
   readonly mtime?: number | undefined;
+  /** Where it lies on disk for the time of the build. */
+  readonly path: string;
+  /** Its bytes, verified; may be called any number of times. */
+  open(options?: Options): Bytes;
 }
 
 export interface FetchFileOptions extends Options {
-  /** What ADD says that it is, which is verified by whoever asks. */
+  /** The digest that ADD says it has, which is verified by whoever asks: a file with it may be had from anywhere. */
   readonly checksum?: string | undefined;
+  /** The Authorization header, for the URL's own origin and no other. */
+  readonly authorization?: string | undefined;
 }
 
 /** A Dockerfile to be built, which stands where a description has `from`. */
@@ -30,7 +39,7 @@ export interface DockerfileRequest {
   readonly runner?: StepRunner | undefined;
   /** The network of a RUN that does not say by itself. Default: "none". */
   readonly network?: "none" | "default" | "host" | undefined;
-  /** Secrets of `RUN --mount=type=secret`, by id. */
+  /** Secrets of `RUN --mount=type=secret`, by id; and of ADD, HTTP_AUTH_TOKEN_HOST and HTTP_AUTH_HEADER_HOST. */
   readonly secrets?: Readonly<Record<string, Uint8Array>> | undefined;
   /** Sockets of `RUN --mount=type=ssh`, by id. */
   readonly ssh?: Readonly<Record<string, string>> | undefined;

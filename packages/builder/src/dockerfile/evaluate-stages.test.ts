@@ -4,7 +4,6 @@ import { openImage, readTree } from "@lading/oci";
 import { expect, test } from "vitest";
 import { planBuild } from "../build.ts";
 import { DockerfileError } from "./dockerfile-error.ts";
-import type { DockerfileRequest } from "./dockerfile-request.ts";
 import { configOf, look, workspace } from "./workspace.suite.ts";
 
 test("a folder's contents go into the destination, a file becomes it or goes into it", async () => {
@@ -401,30 +400,6 @@ test("ADD unpacks what is an archive by its content, unless it shall not", async
     "d/in/f 640 4:5 F",
   ]);
   expect(await space.failure("FROM scratch\nADD --unpack=true d/fake.tar.gz /\n")).toContain("2:1 Cannot unpack");
-});
-
-const fetch: DockerfileRequest["fetch"] = async (url) => ({ bytes: Buffer.from(url), mtime: 77 });
-
-test("URLs of ADD are files of their own, whose checksum can be asked for", async () => {
-  const space = await workspace();
-  const digest = "f7e1a4f20ec4dd2b6b8fb14b1b3f5db0a3a0d0a4";
-  const result = await space.build(
-    "FROM scratch\nADD https://example.org/a%20b?q=1 /d/\nADD http://example.org/ /e/\n",
-    {
-      fetch,
-    },
-  );
-  expect(await look(result)).toEqual([
-    "d/ 755 0:0",
-    "d/a b 600 0:0 https://example.org/a%20b?q=1",
-    "e/ 755 0:0",
-    "e/__unnamed__ 600 0:0 http://example.org/",
-  ]);
-  const tree = await readTree(await openImage(result.source, result.descriptor));
-  expect(tree.lstat("d/a b")?.header.mtime).toBe(77);
-  expect(
-    await space.failure(`FROM scratch\nADD --checksum=sha256:${digest} https://example.org/x /\n`, { fetch }),
-  ).toMatch(/its checksum is sha256:[0-9a-f]{64}, not/);
 });
 
 test("platforms share the layers that are equal", async () => {

@@ -79,7 +79,7 @@ export class StageEvaluation {
     heedChecks(file, { context, ignoreFile: spec.ignoreFile }, this.#warn);
     const wanted = platforms.map((platform) => ({
       platform,
-      stages: readStages(file, target, buildArgs, platformArgs(platform)),
+      stages: readStages(file, target, buildArgs, platformArgs(platform, target, buildArgs)),
     }));
     try {
       return await this.#stages.finish(

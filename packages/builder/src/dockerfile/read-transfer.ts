@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
+import type { FileContent } from "../entry.ts";
 import { BuildError } from "../errors.ts";
 import { parseOwner } from "../list/attributes.ts";
 import type { Owner } from "../list/listing.ts";
-import { blame, dockerfileError } from "./dockerfile-error.ts";
-import type { DockerfileRequest } from "./dockerfile-request.ts";
+import { blame, blaming, dockerfileError } from "./dockerfile-error.ts";
+import type { DockerfileRequest, FetchedFile } from "./dockerfile-request.ts";
 import { expandHeredoc, type Lookup } from "./expand-word.ts";
 import { chmodRule, splitOwner } from "./instruction-values.ts";
 import type { Expand } from "./stage-config.ts";
@@ -15,6 +16,7 @@ export interface TransferWords {
   readonly expand: Expand;
   readonly lookup: Lookup;
   readonly fetch: DockerfileRequest["fetch"];
+  readonly secrets: DockerfileRequest["secrets"];
   /** Seconds: of what has no time. */
   readonly timestamp: number;
   readonly signal: AbortSignal | undefined;
@@ -23,7 +25,16 @@ export interface TransferWords {
 /** What COPY or ADD says, beside where it is from and to. */
 export type TransferParts = Pick<
   Transfer,
-  "sources" | "given" | "destination" | "owner" | "fileMode" | "directoryMode" | "exclude" | "parents" | "unpack"
+  | "sources"
+  | "given"
+  | "destination"
+  | "owner"
+  | "fileMode"
+  | "directoryMode"
+  | "madeMode"
+  | "exclude"
+  | "parents"
+  | "unpack"
 >;
 
 /** Replaces the variables of a COPY or ADD, and fetches its URLs. Throws DockerfileError, BuildError. */
@@ -34,10 +45,15 @@ export async function readTransfer(
   const { file, lookup, timestamp } = words;
   const add = instruction.keyword === "ADD" ? instruction : undefined;
   const value = <T>(word: Word | undefined, read: (text: string) => T): T | undefined => {
-    if (word === undefined) return undefined;
-    const text = required(word, words);
-    return blame(file, word, () => read(text));
+    const text = word === undefined ? "" : words.expand.word(word);
+    // What comes to nothing was not given.
+    return word === undefined || text === "" ? undefined : blame(file, word, () => read(text));
   };
+  const { length: count } = instruction.sources;
+  if (add?.checksum !== undefined && count > 1)
+    throw dockerfileError(file, add.checksum, `--checksum is for one URL, and there are ${count}`, {
+      hint: "Write an ADD for each",
+    });
   const sources: string[] = [];
   const given: GivenFile[] = [];
   for (const word of instruction.sources) {
@@ -56,11 +72,13 @@ export async function readTransfer(
   return {
     sources,
     given,
-    destination: required(instruction.destination, words),
+    destination: words.expand.word(instruction.destination),
     owner: value(instruction.chown, readOwner),
     fileMode: value(instruction.chmod, (text) => chmodRule(text, "file")),
     directoryMode: value(instruction.chmod, (text) => chmodRule(text, "directory")),
-    exclude: instruction.exclude.map((word) => required(word, words)),
+    // There is nothing that a symbolic mode could change.
+    madeMode: value(instruction.chmod, (text) => (/^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : undefined)),
+    exclude: instruction.exclude.map((word) => words.expand.word(word)).filter((pattern) => pattern !== ""),
     parents: instruction.keyword === "COPY" && instruction.parents,
     unpack: add === undefined || add.unpack === false ? "none" : add.unpack === true ? "all" : "archives",
   };
@@ -95,24 +113,38 @@ async function fetchUrl(
   add: AddInstruction | undefined,
   words: TransferWords,
 ): Promise<GivenFile> {
-  const { file, fetch, timestamp, signal } = words;
+  const { file, fetch, secrets, timestamp, signal } = words;
   const cannot = (why: string, hint: string): BuildError =>
     dockerfileError(file, word, `Cannot ${add === undefined ? "copy" : "add"} "${url}": ${why}`, { hint });
   if (add === undefined) throw cannot("COPY takes no URL", "Write ADD for what is fetched");
   if (!/^https?:\/\//.test(url) || /\.git(?:[#?]|$)/.test(url))
     throw cannot("it is a git repository", "Clone it before the build, and copy the files from the context");
-  if (add.unpack === true) throw cannot("it would have to be unpacked", "Fetch it before the build, and add the file");
   if (fetch === undefined) throw cannot("this build fetches nothing", "Put the file into the context");
-  const checksum = add.checksum && required(add.checksum, words);
-  const { bytes, mtime = timestamp } = await fetch(url, { signal, checksum });
-  if (checksum !== undefined) verify(url, bytes, checksum);
-  return givenFile(fileNameOf(url), bytes, 0o600, mtime);
+  const checksum = (add.checksum && words.expand.word(add.checksum)) || undefined;
+  if (!URL.canParse(url)) throw cannot("it is no URL", "Write https://host/path");
+  const fetched = await blaming(file, word, () =>
+    fetch(url, { signal, checksum, authorization: authorizationFor(url, secrets) }),
+  );
+  if (checksum !== undefined) await blaming(file, add.checksum ?? word, () => verify(url, fetched, checksum));
+  const { digest, size, mtime = timestamp, path } = fetched;
+  const content: FileContent = { kind: "member", digest, path: "", open: (options) => fetched.open(options) };
+  const node = { type: "file", mode: 0o600, uid: 0, gid: 0, mtime, size, content, identity: undefined } as const;
+  return { name: fileNameOf(url), node, archive: path };
+}
+
+/** What a secret says of a host, as BuildKit calls it: HTTP_AUTH_HEADER_example.org, or HTTP_AUTH_TOKEN_example.org. */
+function authorizationFor(url: string, secrets: DockerfileRequest["secrets"] = {}): string | undefined {
+  const { hostname } = new URL(url);
+  const token = secrets[`HTTP_AUTH_TOKEN_${hostname}`];
+  if (token !== undefined) return `Bearer ${Buffer.from(token).toString().trim()}`;
+  const header = secrets[`HTTP_AUTH_HEADER_${hostname}`];
+  return header === undefined ? undefined : Buffer.from(header).toString().trim();
 }
 
 /** The last part of a URL's path; BuildKit's name where there is none. */
 function fileNameOf(url: string): string {
   const { pathname } = new URL(url);
-  const last = pathname.slice(pathname.lastIndexOf("/") + 1);
+  const last = /[^/]*(?=\/*$)/.exec(pathname)?.[0] ?? "";
   let name = last;
   try {
     name = decodeURIComponent(last);
@@ -122,14 +154,18 @@ function fileNameOf(url: string): string {
   return ["", ".", ".."].includes(name) || /[/\0]/.test(name) ? "__unnamed__" : name;
 }
 
-function verify(url: string, bytes: Uint8Array, checksum: string): void {
+/** Throws BuildError SPEC, SOURCE_CHANGED. */
+async function verify(url: string, file: FetchedFile, checksum: string): Promise<void> {
   const [, algorithm = "", expected] = /^(sha256|sha384|sha512):([0-9a-f]+)$/.exec(checksum) ?? [];
   if (expected === undefined)
     throw new BuildError("SPEC", `Cannot use the checksum "${checksum}": expected sha256: and 64 hexadecimal digits`);
-  const actual = createHash(algorithm).update(bytes).digest("hex");
-  if (actual !== expected)
-    throw new BuildError(
-      "SOURCE_CHANGED",
-      `Cannot add "${url}": its checksum is ${algorithm}:${actual}, not ${checksum}`,
-    );
+  const actual = algorithm === "sha256" ? file.digest : await checksumOf(file, algorithm);
+  if (actual === checksum) return;
+  throw new BuildError("SOURCE_CHANGED", `Cannot add "${url}": its checksum is ${actual}, not ${checksum}`);
+}
+
+async function checksumOf(file: FetchedFile, algorithm: string): Promise<string> {
+  const hash = createHash(algorithm);
+  for await (const chunk of file.open()) hash.update(chunk);
+  return `${algorithm}:${hash.digest("hex")}`;
 }

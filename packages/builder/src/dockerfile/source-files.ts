@@ -1,7 +1,7 @@
 import { compareBytestrings } from "@lading/oci";
 import type { EntryKind, EntryMeta, FileContent } from "../entry.ts";
 import { join } from "../list/context.ts";
-import { compileName, type Matcher, type Scope } from "../list/patterns.ts";
+import { compileName, type Scope } from "../list/patterns.ts";
 
 /**
  * The files that COPY and ADD take from: a folder on disk, a stage or an image. Paths are as in `EntryMeta`.
@@ -111,14 +111,22 @@ export function unescape(path: string): string {
   return path.replaceAll(/\\([^])/g, "$1");
 }
 
+/** What is left out of a folder. */
+export interface Excluded {
+  /** What patterns say of the folder itself; undefined when there are none. */
+  readonly scope: Scope | undefined;
+  /** The folder, as patterns have it. */
+  readonly inner: string;
+}
+
 /**
- * Goes through what is in a folder, a folder before its content. What `exclude` matches is left out, but for what
- * is taken back below; paths are relative to the folder.
+ * Goes through what is in a folder, a folder before its content. What is excluded is left out, but for what is taken back
+ * below; the paths that `visit` gets are relative to the folder.
  */
 export function walkSource(
   files: SourceFiles,
   top: string,
-  exclude: Matcher | undefined,
+  exclude: Excluded,
   visit: (inner: string, node: SourceNode) => void,
 ): void {
   const enter = (inner: string, scope: Scope | undefined, hidden: () => void): void => {
@@ -132,9 +140,10 @@ export function walkSource(
       const child = join(inner, name);
       const node = files.get(join(top, child));
       if (node === undefined) continue;
-      const out = scope?.matches(child, name) === true;
+      const judged = join(exclude.inner, child);
+      const out = scope?.matches(judged, name) === true;
       if (out && node.type !== "directory") continue;
-      const below = node.type === "directory" ? scope?.enter(child, name) : undefined;
+      const below = node.type === "directory" ? scope?.enter(judged, name) : undefined;
       if (out && below?.mayChange(true) !== true) continue;
       const tell = (): void => {
         show();
@@ -144,5 +153,5 @@ export function walkSource(
       if (node.type === "directory") enter(child, below, out ? tell : () => {});
     }
   };
-  enter("", exclude?.root(), () => {});
+  enter("", exclude.scope, () => {});
 }

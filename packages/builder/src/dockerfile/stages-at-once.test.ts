@@ -16,7 +16,7 @@ test("stages that do not need each other are built at the same time, and one tha
     asked.push(url);
     if (["http://x/a", "http://x/b"].every((one) => asked.includes(one))) both.resolve();
     if (url !== "http://x/common") await both.promise;
-    return { bytes: Buffer.from(url) };
+    return space.fetched(url);
   };
   const text = `FROM scratch AS common
 ADD http://x/common /
@@ -121,6 +121,6 @@ test("warnings come in the order of the file, whichever stage is ready first", a
   const space = await workspace();
   const text =
     "FROM scratch AS a\nADD http://x/a /\nEXPOSE 1.1.1.1:1:1\nFROM scratch\nEXPOSE 2.2.2.2:2:2\nCOPY --from=a / /\n";
-  await space.build(text, { fetch: async () => ({ bytes: new Uint8Array() }) });
+  await space.build(text, { fetch: async () => space.fetched("") });
   expect(space.warnings.map((message) => message.slice(0, 14))).toEqual(["EXPOSE 1.1.1.1", "EXPOSE 2.2.2.2"]);
 });

@@ -12,7 +12,7 @@ export interface Stage {
   /** The earlier stage that it goes on from. */
   readonly parent: Stage | undefined;
   readonly platform: string | undefined;
-  /** What the ARGs before the first FROM give. */
+  /** What an ARG without a value takes: of the ARGs before the first FROM, else of the platform. */
   readonly globals: ReadonlyMap<string, string>;
 }
 
@@ -32,8 +32,8 @@ export function readStages(
   buildArgs: Readonly<Record<string, string>>,
   platform: Readonly<Record<string, string>>,
 ): Stages {
-  const globals = new Map<string, string>();
-  const lookup: Lookup = (name) => globals.get(name) ?? platform[name];
+  const globals = new Map(Object.entries(platform));
+  const lookup: Lookup = (name) => globals.get(name);
   const expand = (word: Word): string =>
     blame(file, word, () => expandWord(word.text, lookup, { escape: file.escape }));
   for (const { args } of file.args)

@@ -38,6 +38,8 @@ export interface Transfer {
   readonly owner: Owner | undefined;
   readonly fileMode: ModeRule | undefined;
   readonly directoryMode: ModeRule | undefined;
+  /** Of folders that have to be made. Default: 0755. */
+  readonly madeMode: number | undefined;
   readonly exclude: readonly string[];
   /** Whether sources keep the folders they lie in. */
   readonly parents: boolean;
@@ -53,6 +55,8 @@ export interface Transfer {
 export interface GivenFile {
   readonly name: string;
   readonly node: Extract<SourceNode, { type: "file" }>;
+  /** Where it lies on disk, to be unpacked if that is asked for. */
+  readonly archive?: string;
 }
 
 /**
@@ -61,13 +65,19 @@ export interface GivenFile {
  * - A folder's contents go into the destination; a file becomes the destination, or goes into it when that is
  *   written as a folder or is one.
  * - A source that is a symlink is what it leads to, inside its root; symlinks below a folder stay what they are.
+ * - Wildcards may match nothing where another source is there.
  * - Folders that have to be made belong to who the files are given to.
  *
  * Throws BuildError SOURCE_MISSING, DESTINATION_CONFLICT, SOURCE_UNREADABLE.
  */
 export async function listTransfer(transfer: Transfer, lower: Lower, options: Options): Promise<ListedEntry[]> {
   const into = new Transferred();
-  const found = transfer.sources.flatMap((source) => findSources(transfer, source));
+  const matched = transfer.sources.map((source) => ({ source, found: findSources(transfer, source) }));
+  const found = matched.flatMap((one) => one.found);
+  const nowhere = matched.find((one) => one.found.length === 0);
+  // A lockfile that may be there (`package.json *.lock`) is one thing, a copy of nothing another.
+  if (found.length === 0 && transfer.given.length === 0 && nowhere !== undefined)
+    throw matchesNothing(transfer.files, nowhere.source);
   const target = destinationOf(transfer, lower);
   const files = found.filter(({ node }) => node.type !== "directory").length + transfer.given.length;
   const unpacked = transfer.unpack === "all" || (await countArchives(transfer, found)) > 0;
@@ -81,9 +91,9 @@ export async function listTransfer(transfer: Transfer, lower: Lower, options: Op
     );
 
   const put = new Putter(transfer, into);
-  for (const { name, node } of transfer.given) {
-    if (transfer.unpack === "all" && node.content.kind === "disk") {
-      await put.unpack(node.content.path, name, target.path, options);
+  for (const { name, node, archive } of transfer.given) {
+    if (transfer.unpack === "all" && archive !== undefined) {
+      await put.unpack(archive, name, target.path, options);
       continue;
     }
     const path = target.folder ? join(target.path, name) : target.path;
@@ -102,12 +112,13 @@ export async function listTransfer(transfer: Transfer, lower: Lower, options: Op
 interface Found extends FoundSource {
   /** What it is called, which is not where it is when a symlink was followed. */
   readonly asked: string;
-  /** With --parents, the folders it keeps. */
+  /** With --parents, the folder in it that `kept` begins in, and the folders it keeps. */
+  readonly pivot: string;
   readonly kept: string;
 }
 
 function findSources({ files, parents }: Transfer, source: string): Found[] {
-  const pivot = parents ? source.lastIndexOf("/./") : -1;
+  const pivot = parents ? source.indexOf("/./") : -1;
   const clean = cleanPath(`/${source}`).slice(1);
   const skipped =
     pivot < 0
@@ -118,18 +129,27 @@ function findSources({ files, parents }: Transfer, source: string): Found[] {
           .filter(Boolean).length;
   const wild = hasWildcards(clean);
   const paths = wild ? matchSources(files, clean, parents) : [unescape(clean)];
-  if (paths.length === 0)
-    throw new BuildError("SOURCE_MISSING", `"${source}" matches nothing in ${files.name}`, {
-      hint: whyMissing(files, source, clean) ?? "In brackets a wildcard stands for itself: [[], [*], [?]",
-    });
   return paths.map((path) => {
     const found = resolveSource(files, path);
     if (found === undefined)
       throw new BuildError("SOURCE_MISSING", `Cannot find "${source}" in ${files.name}`, {
         hint: whyMissing(files, source, path),
       });
-    const kept = path.split("/").slice(skipped, -1).join("/");
-    return { path: found.path, node: found.node, asked: path, kept: parents ? kept : "" };
+    const parts = path.split("/");
+    return {
+      path: found.path,
+      node: found.node,
+      asked: path,
+      pivot: parts.slice(0, skipped).join("/"),
+      kept: parents ? parts.slice(skipped, -1).join("/") : "",
+    };
+  });
+}
+
+function matchesNothing(files: SourceFiles, source: string): BuildError {
+  const clean = cleanPath(`/${source}`).slice(1);
+  return new BuildError("SOURCE_MISSING", `"${source}" matches nothing in ${files.name}`, {
+    hint: whyMissing(files, source, clean) ?? "In brackets a wildcard stands for itself: [[], [*], [?]",
   });
 }
 
@@ -160,6 +180,7 @@ interface Target {
 
 function destinationOf({ destination, workdir }: Transfer, lower: Lower): Target {
   const path = absolute(destination, workdir);
+  // One that comes to nothing is the working directory.
   if (path === "" || /(?:^|\/)(?:\.\.?)?$/.test(destination)) return { path, folder: true };
   const folders = new Folders(lower, new Map());
   return { path, folder: folders.leadsToFolder(path, destination) };
@@ -200,49 +221,59 @@ class Putter {
       transfer.exclude.length === 0 ? undefined : new Matcher(transfer.exclude.map(normalizePattern), "--exclude");
   }
 
-  source({ path, node, asked, kept }: Found, target: Target): void {
+  source({ path, node, asked, pivot, kept }: Found, target: Target): void {
     const { files, parents } = this.#transfer;
     const name = asked.slice(asked.lastIndexOf("/") + 1);
+    // What patterns of --exclude are relative to: the source, or with --parents what its folders are.
+    const inner = parents ? join(kept, name) : "";
+    if (parents) this.#keep(pivot, kept, target);
     if (node.type !== "directory") {
-      if (this.#exclude?.matches(name) === true) return;
-      const folder = parents ? join(target.path, kept).replace(/\/$/, "") : target.path;
-      const to = target.folder || parents ? join(folder, name) : target.path;
+      if (this.#exclude?.matches(parents ? inner : name) === true) return;
+      const to = parents ? join(target.path, inner) : target.folder ? join(target.path, name) : target.path;
       this.foldersOf(to);
       this.node(to, asked, node);
       return;
     }
-    const to = parents
-      ? join(join(target.path, kept), name)
-          .replaceAll(/\/+/g, "/")
-          .replace(/^\/|\/$/g, "")
-      : target.path;
+    const to = (parents ? join(target.path, inner) : target.path).replace(/\/$/, "");
     this.foldersOf(to);
-    // The contents are asked for, so that the folder is made as any on the way is; with --parents it is copied too.
     const origin = asked === "" ? "." : asked;
-    if (to !== "" && parents) this.node(to, origin, node, false);
-    else if (to !== "") this.#folder(to, origin, 0o755, this.#transfer.timestamp);
-    walkSource(files, path, this.#exclude, (inner, found) => this.node(join(to, inner), join(asked, inner), found));
+    if (inner === "") {
+      // The contents are asked for, so that the folder is made as any on the way is.
+      if (to !== "") this.#folder(to, origin);
+    } else if (this.#exclude?.matches(inner) !== true) this.node(to, origin, node, false);
+    const scope = this.#exclude?.scope(inner);
+    walkSource(files, path, { scope, inner }, (child, found) => this.node(join(to, child), join(asked, child), found));
+  }
+
+  /** With --parents, the folders that a source lies in are made as they are there. */
+  #keep(pivot: string, kept: string, target: Target): void {
+    const names = kept === "" ? [] : kept.split("/");
+    for (const depth of names.keys()) {
+      const inner = names.slice(0, depth + 1).join("/");
+      const to = join(target.path, inner);
+      const node = this.#transfer.files.get(join(pivot, inner));
+      this.foldersOf(to);
+      if (node?.type === "directory") this.node(to, join(pivot, inner), node, false);
+    }
   }
 
   async unpack(path: string, name: string, to: string, { signal }: Options): Promise<void> {
     const stat: Stats = lstatSync(diskPath(path));
-    const { cacheDir, timestamp } = this.#transfer;
+    const { cacheDir } = this.#transfer;
     const archive = await openArchive(path, { name, stat, cacheDir, signal });
     const exclude = this.#exclude === undefined ? [] : [{ matcher: this.#exclude, keep: false, prefix: "" }];
     this.foldersOf(to);
-    if (to !== "") this.#folder(to, name, 0o755, timestamp);
+    if (to !== "") this.#folder(to, name);
     addArchive(archive, name, to, exclude, this.#attributes(), this.#into);
   }
 
   /** Folders on the way, which stay what they are where they are. */
   foldersOf(path: string): void {
-    for (let at = path.indexOf("/"); at > 0; at = path.indexOf("/", at + 1))
-      this.#folder(path.slice(0, at), path, 0o755, this.#transfer.timestamp);
+    for (let at = path.indexOf("/"); at > 0; at = path.indexOf("/", at + 1)) this.#folder(path.slice(0, at), path);
   }
 
-  #folder(path: string, origin: string, source: number, mtime: number): void {
-    const { directoryMode, owner = { uid: 0, gid: 0 } } = this.#transfer;
-    const mode = directoryMode?.(source) ?? source;
+  #folder(path: string, origin: string): void {
+    const { madeMode: mode = 0o755, owner = { uid: 0, gid: 0 }, timestamp: mtime } = this.#transfer;
     this.#into.add({ path, mode, owner, mtime, origin, explicit: false, type: "directory" });
   }
 
@@ -271,20 +302,16 @@ class Putter {
     } else this.#into.add({ ...common, type: node.type });
   }
 
+  /** Of what archives hold: they say modes themselves, and --chmod changes none, as with BuildKit. */
   #attributes(): Attributes {
-    const { fileMode, directoryMode, owner, latest } = this.#transfer;
+    const { owner, latest } = this.#transfer;
     return {
-      fileMode: fileMode ?? asIs,
-      directoryMode: directoryMode ?? asIs,
+      fileMode: asIs,
+      directoryMode: asIs,
       owner: owner ?? { uid: 0, gid: 0 },
       time: (ms) => Math.min(Math.floor(ms / 1000), latest ?? Infinity),
       xattrs: undefined,
-      given: {
-        fileMode: fileMode !== undefined,
-        directoryMode: directoryMode !== undefined,
-        owner: owner !== undefined,
-        time: latest !== undefined,
-      },
+      given: { fileMode: false, directoryMode: false, owner: owner !== undefined, time: latest !== undefined },
     };
   }
 }

@@ -1,6 +1,6 @@
 import { BuildError } from "../errors.ts";
 import { expandHeredoc, expandWord } from "./expand-word.ts";
-import type { Instruction } from "./syntax.ts";
+import type { Dockerfile, Instruction, StageSyntax } from "./syntax.ts";
 
 interface Expanded {
   /** Undefined when it depends on what is not known here. */
@@ -39,6 +39,11 @@ export class VariableScope {
     return scope;
   }
 
+  /** Whether the value of a variable is known before the build. */
+  knows(name: string): boolean {
+    return (this.env.has(name) ? this.env.get(name) : this.args.get(name)) !== undefined;
+  }
+
   get names(): readonly string[] {
     return [...this.env.keys(), ...this.args.keys()];
   }
@@ -69,8 +74,8 @@ export class VariableScope {
     }
   }
 
-  /** Goes past an instruction. */
-  apply(instruction: Instruction, global?: VariableScope): void {
+  /** Goes past an instruction. `given` is what the command line says of arguments, as far as that is known. */
+  apply(instruction: Instruction, global?: VariableScope, given?: Readonly<Record<string, string>>): void {
     if (instruction.keyword === "WORKDIR") this.hasWorkdir = true;
     if (instruction.keyword === "SHELL") this.hasShell = true;
     if (instruction.keyword === "ENV") {
@@ -82,12 +87,53 @@ export class VariableScope {
     }
     if (instruction.keyword === "ARG")
       for (const { name, value } of instruction.args) {
-        // What the command line gives instead is not known: this is what the file means.
-        const text = value === undefined ? global?.args.get(name.text) : this.expand(value.text).text;
-        if (value === undefined && this.args.has(name.text)) continue;
+        const own = given?.[name.text];
+        const written = value === undefined ? global?.args.get(name.text) : this.expand(value.text).text;
+        // Where all is said that will be, one without a value comes to nothing.
+        const isNothing = given !== undefined && value === undefined;
+        const text = own ?? written ?? (isNothing ? "" : undefined);
+        if (own === undefined && value === undefined && this.args.has(name.text)) continue;
         this.args.set(name.text, text);
-        if (value === undefined) this.unset.add(name.text);
+        if (own === undefined && value === undefined) this.unset.add(name.text);
         else this.unset.delete(name.text);
       }
   }
+}
+
+/** What is known of the variables before a build. */
+export interface KnownVariables {
+  /** Names of the environment that an image sets; undefined for one that is not known. */
+  readonly baseVariables?: ((image: string) => Iterable<string> | undefined) | undefined;
+  /** What the command line says of arguments. Default: nothing, so that the file's own defaults count. */
+  readonly given?: Readonly<Record<string, string>> | undefined;
+  /** The arguments that every build has by itself. Default: they are there, and what they are is not known. */
+  readonly platform?: Readonly<Record<string, string>> | undefined;
+}
+
+const predefined: readonly string[] = ["BUILD", "TARGET"].flatMap((side) =>
+  ["PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT"].map((part) => side + part),
+);
+
+/** The variables of FROM lines. */
+export function globalScope(file: Dockerfile, { given, platform = {} }: KnownVariables = {}): VariableScope {
+  const scope = new VariableScope(file.escape, false);
+  for (const name of [...predefined, "TARGETSTAGE"]) scope.args.set(name, platform[name]);
+  for (const instruction of file.args) scope.apply(instruction, undefined, given);
+  return scope;
+}
+
+/** What a stage begins with; `stages` has what those above it end with, by name. */
+export function stageScope(
+  { from }: StageSyntax,
+  global: VariableScope,
+  stages: ReadonlyMap<string, VariableScope>,
+  { baseVariables }: KnownVariables,
+): VariableScope {
+  const image = global.expand(from.image.text).text;
+  const base = image === undefined ? undefined : stages.get(image.toLowerCase());
+  if (base !== undefined) return base.inherit();
+  const known = image === undefined || image === "scratch" ? [] : baseVariables?.(image);
+  const scope = new VariableScope(global.escape, image === undefined || known === undefined);
+  for (const name of ["PATH", ...(known ?? [])]) scope.env.set(name, undefined);
+  return scope;
 }

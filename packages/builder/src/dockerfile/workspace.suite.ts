@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type ContainerConfig, openImage, readFiles, readTree, type Source } from "@lading/oci";
+import { type ContainerConfig, digestOf, openImage, readFiles, readTree, type Source } from "@lading/oci";
 import { temporaryFolder } from "@lading/testkit";
 import { onTestFinished } from "vitest";
 import { build } from "../build.ts";
@@ -8,7 +8,7 @@ import type { BuildEvent } from "../progress.ts";
 import type { BuildRequest, BuildResult } from "../result.ts";
 import { buildSpecSchema, type BuildSpecInput } from "../spec.ts";
 import { DockerfileError } from "./dockerfile-error.ts";
-import type { DockerfileRequest } from "./dockerfile-request.ts";
+import type { DockerfileRequest, FetchedFile } from "./dockerfile-request.ts";
 import { parseDockerfile } from "./parse-dockerfile.ts";
 
 interface Options extends Partial<Omit<DockerfileRequest, "file">> {
@@ -27,7 +27,10 @@ export class Workspace {
   readonly warnings: string[] = [];
   readonly events: BuildEvent[] = [];
 
+  readonly #folder: string;
+
   constructor(folder: string) {
+    this.#folder = folder;
     this.context = join(folder, "context");
     this.cacheDir = join(folder, "cache");
     mkdirSync(this.context);
@@ -64,6 +67,15 @@ export class Workspace {
 
   build(text: string, options?: Options): Promise<BuildResult> {
     return build(this.request(text, options));
+  }
+
+  /** A file as `fetch` gives it. */
+  fetched(content: string | Uint8Array, mtime?: number): FetchedFile {
+    const bytes = Buffer.from(content);
+    const digest = digestOf(bytes);
+    const path = join(this.#folder, digest);
+    writeFileSync(path, bytes);
+    return { digest, size: bytes.byteLength, mtime, path, open: () => ReadableStream.from([bytes]) };
   }
 
   /** The error of a build, as `line:column message`. */

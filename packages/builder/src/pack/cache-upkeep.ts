@@ -4,11 +4,11 @@ import { isAbandoned } from "./blob-file.ts";
 
 /** What a cache folder holds. */
 export interface CacheStats {
-  /** Blobs: layers, and the documents of images. */
+  /** Blobs: layers, the documents of images, and what ADD fetched. */
   readonly blobs: number;
   /** Bytes of them. */
   readonly bytes: number;
-  /** Records of layers. */
+  /** Records of layers, and of what URLs gave. */
   readonly records: number;
   /** Bytes that builds, running or killed, have not finished. */
   readonly temporaryBytes: number;
@@ -102,7 +102,9 @@ interface FoundFile {
 }
 
 function recordFiles(folder: string): FoundFile[] {
-  return ["stat", "content", "shape", "run"].flatMap((kind) => files(join(folder, "layers", kind)));
+  return ["layers/stat", "layers/content", "layers/shape", "layers/run", "downloads"].flatMap((name) =>
+    files(join(folder, name)),
+  );
 }
 
 /** What is known of layers, archives, installed packages, outputs and names in registries: it stands for no blob. */

@@ -166,6 +166,7 @@ export class LayerCache {
 const besideBlobs: readonly string[] = [
   "CACHEDIR.TAG",
   "archives",
+  "downloads",
   "indexes",
   "installed",
   "layers",

@@ -9,6 +9,7 @@ import { cacheFolder } from "../cache-folder.ts";
 import { imageNames } from "../config/image-names.ts";
 import { sourceDateEpoch } from "../config/source-date.ts";
 import { checkDestination, type Destination } from "../destination.ts";
+import { Downloads } from "../downloads.ts";
 import type { Flags } from "../flags.ts";
 import { isRemote, locateBase } from "../locate.ts";
 import { locateLocked } from "../lock/locked-bases.ts";
@@ -26,7 +27,6 @@ import { writeImageToAll } from "../write-image.ts";
 import { checkDistinct, chooseDestinations, pathOf, reportFlags } from "./build-destinations.ts";
 import { describeByFlags } from "./describe-by-flags.ts";
 import { stepsFor } from "./dockerfile-steps.ts";
-import { fetchFile } from "./fetch-file.ts";
 
 /** A build that ended well. */
 export interface Built {
@@ -77,13 +77,19 @@ export async function buildOnce(
   };
   // A plan runs nothing.
   await using steps = dockerfile === undefined || flags.on("dry-run") ? undefined : await stepsFor(dockerfile);
+  const downloads = new Downloads({
+    registries,
+    cacheDir,
+    noCache: flags.on("no-cache"),
+    onEvent: (event) => progress.event(event),
+  });
   const bases: UsedBase[] = [];
   const request: BuildRequest = {
     spec,
     dockerfile: dockerfile && {
       ...dockerfile,
       runner: steps,
-      fetch: flags.on("offline") ? undefined : await fetchLocked(context, flags.on("locked"), fetchFile),
+      fetch: await fetchLocked(context, flags.on("locked"), downloads.fetch),
     },
     context,
     outputs: [...destinations.flatMap(pathOf), ...reports, ...(ownFile === undefined ? [] : [ownFile])].map((path) =>

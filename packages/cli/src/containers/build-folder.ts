@@ -3,10 +3,10 @@ import { build } from "@lading/builder";
 import { type Descriptor, formatPlatform, hostPlatform, type Options, type Source } from "@lading/oci";
 import { BaseCache } from "../base-cache.ts";
 import { stepsFor } from "../build/dockerfile-steps.ts";
-import { fetchFile } from "../build/fetch-file.ts";
 import { cacheFolder } from "../cache-folder.ts";
 import { imageNames } from "../config/image-names.ts";
 import { sourceDateEpoch } from "../config/source-date.ts";
+import { Downloads } from "../downloads.ts";
 import { describeBuild, nothingToBuild } from "../front-ends/describe-build.ts";
 import { locateBase } from "../locate.ts";
 import { locateLocked } from "../lock/locked-bases.ts";
@@ -42,13 +42,14 @@ export async function buildFolder(
     cache: async () =>
       await BaseCache.open(cacheDir, { offline: isOffline(), onEvent: (event) => progress.event(event) }),
   };
+  const downloads = new Downloads({ registries, cacheDir, onEvent: (event) => progress.event(event) });
   await using steps = described.dockerfile === undefined ? undefined : await stepsFor(described.dockerfile);
   const { source, descriptor } = await build({
     spec,
     dockerfile: described.dockerfile && {
       ...described.dockerfile,
       runner: steps,
-      fetch: await fetchLocked(described.context, false, fetchFile),
+      fetch: await fetchLocked(described.context, false, downloads.fetch),
     },
     context: described.context,
     outputs: described.ownFile === undefined ? [] : [described.ownFile],

@@ -1,5 +1,11 @@
-import { type BuildSpec, type DockerfileRequest, dockerfilePlaces, dockerfileUrls } from "@lading/builder";
-import type { Options } from "@lading/oci";
+import {
+  type BuildSpec,
+  dockerfilePlaces,
+  type DockerfileRequest,
+  type DockerfileUrls,
+  dockerfileUrls,
+} from "@lading/builder";
+import { formatPlatform, hostPlatform, type Options } from "@lading/oci";
 import type { Options as CommandOption } from "yargs";
 import type { Flags } from "../flags.ts";
 
@@ -35,9 +41,11 @@ export function placesOf({ spec, dockerfile }: Description): readonly string[] {
   return spec.from === undefined ? [] : [spec.from];
 }
 
-/** The URLs that a build fetches files from. */
-export function urlsOf({ dockerfile }: Description): readonly string[] {
-  return dockerfile === undefined ? [] : dockerfileUrls(dockerfile);
+/** The URLs that a build for its platforms, by default this machine's, fetches files from. */
+export function urlsOf({ spec, dockerfile }: Description): DockerfileUrls {
+  if (dockerfile === undefined) return { urls: [], unknown: [] };
+  const platforms = spec.platforms?.length ? spec.platforms : [formatPlatform({ ...hostPlatform(), os: "linux" })];
+  return dockerfileUrls(dockerfile, platforms);
 }
 
 /** What the command line says beside the file. */

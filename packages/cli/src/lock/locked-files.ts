@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BuildError, type DockerfileRequest } from "@lading/builder";
-import { digestOf } from "@lading/oci";
 import { lockName } from "./lock-name.ts";
 
 type Fetch = NonNullable<DockerfileRequest["fetch"]>;
@@ -17,10 +16,10 @@ export async function fetchLocked(folder: string, strict: boolean, fetch: Fetch)
     const locked = lock?.urls?.[url];
     if (locked === undefined && strict && options.checksum === undefined)
       throw new BuildError("SOURCE_CHANGED", `Cannot add "${url}" with --locked: ${lockName} does not have it`, {
-        hint: "Run `lading lock` to add it; a URL with variables takes --checksum instead",
+        hint: "Run `lading lock` with the same --build-arg and --platform to add it, or write --checksum",
       });
-    const file = await fetch(url, options);
-    const digest = digestOf(file.bytes);
+    const file = await fetch(url, { ...options, checksum: options.checksum ?? locked });
+    const { digest } = file;
     if (locked === undefined || locked === digest) return file;
     throw new BuildError("SOURCE_CHANGED", `Cannot add "${url}": it is ${digest} now, and ${lockName} says ${locked}`, {
       hint: "Run `lading lock --update` if that is meant",

@@ -1,7 +1,6 @@
 import type { BuildRequest, DockerfileRequest, LocatedBase } from "@lading/builder";
 import {
   type Digest,
-  digestOf,
   formatPlatform,
   isAttestation,
   isIndexType,
@@ -62,7 +61,7 @@ export async function makeLock(
   const urls: Record<string, Digest> = {};
   for (const url of fetched.toSorted()) {
     const old = before?.urls?.[url];
-    const digest = old !== undefined && !update ? old : digestOf((await fetch(url, { signal })).bytes);
+    const digest = old !== undefined && !update ? old : (await fetch(url, { signal })).digest;
     urls[url] = digest;
     changes.push(changeOf(url, old && { digest: old, platforms: {} }, { digest, platforms: {} }));
   }

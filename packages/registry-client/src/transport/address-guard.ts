@@ -65,7 +65,7 @@ export class AddressGuard {
       if (error !== null || first === undefined || allowed.length > 0) return answer(options, error, allowed, callback);
       const refusal = new RegistryError(
         "UNSAFE_URL",
-        `Cannot connect to "${hostname}": the registry named this host, which is at ${first.address}, ${article(addressKind(first.address))} address`,
+        `Cannot connect to "${hostname}": another host named it, and it is at ${first.address}, ${article(addressKind(first.address))} address`,
       );
       return answer(options, refusal, [], callback);
     });

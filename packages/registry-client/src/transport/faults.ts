@@ -52,11 +52,20 @@ export function missesIssuer(error: unknown): boolean {
   );
 }
 
-/** What a failed connection means, through `proxy` when there is one. `what`: "GET https://…", redacted. */
-export function connectionFault(error: unknown, what: string, url: URL, proxy?: URL): unknown {
+/** What was connected to. */
+export interface Peer {
+  readonly url: URL;
+  /** What people take it for. */
+  readonly kind: "registry" | "web";
+  readonly proxy: URL | undefined;
+}
+
+/** What a failed connection means. `what`: "GET https://…", redacted. */
+export function connectionFault(error: unknown, what: string, { url, kind, proxy }: Peer): unknown {
   if (error instanceof RegistryError || !(error instanceof Error)) return error;
   const code = faultCode(error) ?? "";
   const detail = oneLine(describe(error, code));
+  const skip = kind === "web" ? "" : ", or skip the check with --tls-verify=false";
   const failed = (
     kind: "UNAVAILABLE" | "CERTIFICATE" | "INVALID_RESPONSE",
     text: string,
@@ -69,7 +78,7 @@ export function connectionFault(error: unknown, what: string, url: URL, proxy?: 
       transient: true,
       hint:
         proxy === undefined
-          ? `Check that a registry listens at ${url.host}`
+          ? `Check that ${kind === "web" ? "a web server" : "a registry"} listens at ${url.host}`
           : `Check HTTPS_PROXY and HTTP_PROXY, or name ${url.hostname} in NO_PROXY`,
     });
   const proxied = /^Proxy response \((\d+)\) !== 200/.exec(error.message)?.[1];
@@ -79,35 +88,38 @@ export function connectionFault(error: unknown, what: string, url: URL, proxy?: 
     });
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
     return failed("CERTIFICATE", `the certificate is for another host (${detail})`, {
-      hint: "Use a name that the certificate is for, or skip the check with --tls-verify=false",
+      hint: `Use a name that the certificate is for${skip}`,
     });
   if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID")
     return failed("CERTIFICATE", detail, {
-      hint: "Check this machine's clock; the registry's certificate has to be renewed otherwise",
+      hint: "Check this machine's clock; the server's certificate has to be renewed otherwise",
     });
   if (certificate.test(code))
     // The advice that Node.js adds is for who starts Node.js; the system's authorities were asked already.
     return failed("CERTIFICATE", detail.replace(/; if the root CA is installed locally.*$/, ""), {
-      hint: `Put the authority's certificate at /etc/containers/certs.d/${url.host}/ca.crt, or skip the check with --tls-verify=false`,
+      hint: `Put the authority's certificate at /etc/containers/certs.d/${url.host}/ca.crt${skip}`,
     });
   if (/^ERR_SSL_.*ALERT.*(?:CERTIFICATE|UNKNOWN_CA)/.test(code))
-    return failed("CERTIFICATE", `the registry does not take our client certificate, or wants one: ${detail}`, {
+    return failed("CERTIFICATE", `the server does not take our client certificate, or wants one: ${detail}`, {
       hint: `Put certificate and key at /etc/containers/certs.d/${url.host}/client.cert and client.key`,
     });
   if (code.endsWith("ALERT_HANDSHAKE_FAILURE"))
-    return failed("CERTIFICATE", "the registry ended the TLS handshake: it may want a client certificate", {
+    return failed("CERTIFICATE", "the server ended the TLS handshake: it may want a client certificate", {
       hint: `Put certificate and key at /etc/containers/certs.d/${url.host}/client.cert and client.key`,
     });
   if (noTls.test(code))
     return failed("UNAVAILABLE", "the host does not speak TLS", {
-      hint: "If it is to be trusted without, use --plain-http, or insecure = true in registries.conf",
+      hint:
+        kind === "web"
+          ? "If it is to be trusted without, write http://"
+          : "If it is to be trusted without, use --plain-http, or insecure = true in registries.conf",
     });
   if (code === "ENOTFOUND")
     return failed("UNAVAILABLE", `no host is called "${url.hostname}"`, {
       hint: "Check the name, and whether this machine reaches a name server",
     });
   if (code.startsWith("HPE_") || error.name === "HTTPParserError")
-    return failed("INVALID_RESPONSE", "the answer is no HTTP", { hint: "Is it a registry?" });
+    return failed("INVALID_RESPONSE", "the answer is no HTTP", kind === "web" ? {} : { hint: "Is it a registry?" });
   if (code === "UND_ERR_HEADERS_OVERFLOW") return failed("INVALID_RESPONSE", "the answer's headers are too long");
   return failed("UNAVAILABLE", detail);
 }

@@ -5,10 +5,10 @@ import { RegistryError } from "../errors.ts";
 import type { Endpoint } from "../hosts/host-config.ts";
 import { AddressGuard } from "./address-guard.ts";
 import { faultCode, speaksNoTls } from "./faults.ts";
+import { follow, type Hop } from "./follow.ts";
 import { redactUrl, withoutCredentials } from "./redact.ts";
-import { redirectTarget } from "./redirect.ts";
 import { refusalError } from "./refusal.ts";
-import type { Attempts, RegistryHost, RegistryRequest, RegistryResponse, RequestBody } from "./registry-host.ts";
+import type { Attempts, RegistryHost, RegistryRequest, RegistryResponse } from "./registry-host.ts";
 import type { HttpResponse } from "./response.ts";
 import { Pace, type Retry, type RetryPolicy } from "./retry.ts";
 import type { Wire } from "./wire.ts";
@@ -29,16 +29,6 @@ export interface HttpHostOptions {
 const textLimit = 64 * 1024;
 /** New tokens for one request: the first, one for the scope the registry names, one for a token that ran out. */
 const maxChallenges = 3;
-
-interface Hop {
-  readonly method: RegistryRequest["method"];
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: RequestBody | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly headersTimeout?: number | undefined;
-  /** The credentials that a URL may get. */
-  readonly authorization: (url: URL) => string | undefined;
-}
 
 /** A registry over HTTP. */
 export class HttpRegistryHost implements RegistryHost {
@@ -136,41 +126,15 @@ export class HttpRegistryHost implements RegistryHost {
 
   /** Sends to `url` and where it leads. */
   async #follow(url: URL, hop: Hop): Promise<HttpResponse> {
-    let from = url;
-    let what = `the URL that ${this.registry} named`;
-    // Who leads back to the registry is not to choose what is asked there in somebody's name.
-    let left = false;
-    for (let redirects = 0; ; redirects += 1) {
-      this.#guard.check(from, this.#base, what);
-      left ||= from.origin !== url.origin;
-      // Asked in any case: it may forbid to go there.
-      const allowed = hop.authorization(from);
-      const authorization = left ? undefined : allowed;
-      const response = await this.#wire.send({
-        method: hop.method,
-        url: from,
-        headers: { ...hop.headers, ...(authorization === undefined ? {} : { authorization }) },
-        body: hop.body,
-        signal: hop.signal,
-        headersTimeout: hop.headersTimeout,
-        own: from.origin === this.#base.origin,
-        verifyTls: this.#endpoint.verifyTls || from.hostname !== this.#base.hostname,
-        guard: this.#guard,
-      });
-      if (from.origin === this.#base.origin) this.#pace.answered();
-      let target: URL | undefined;
-      try {
-        target = redirectTarget(hop.method, response.status, response.header("location"), from, redirects);
-      } catch (error) {
-        // Nobody else would let its connection go.
-        await response.discard();
-        throw error;
-      }
-      if (target === undefined) return response;
-      await response.discard();
-      what = `the redirect of ${hop.method} ${redactUrl(from)}`;
-      from = target;
-    }
+    return await follow(url, hop, {
+      base: this.#base,
+      wire: this.#wire,
+      guard: this.#guard,
+      verifyTls: this.#endpoint.verifyTls,
+      kind: "registry",
+      what: `the URL that ${this.registry} named`,
+      answered: () => this.#pace.answered(),
+    });
   }
 
   // gcr.io answers 401 without a challenge, but gives one at the root of its API.

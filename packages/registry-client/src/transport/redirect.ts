@@ -7,7 +7,7 @@ const maxRedirects = 10;
 /**
  * Where a redirect leads; undefined when the answer is none that may be followed: GET and HEAD are
  * repeated for all of them, other methods only where the same is to be asked once more (307, 308).
- * Throws RegistryError INVALID_RESPONSE.
+ * `kind` is what people take the host for. Throws RegistryError INVALID_RESPONSE.
  */
 export function redirectTarget(
   method: string,
@@ -15,6 +15,7 @@ export function redirectTarget(
   location: string | undefined,
   from: URL,
   redirects: number,
+  kind: "registry" | "web",
 ): URL | undefined {
   const safe = method === "GET" || method === "HEAD";
   const followed = safe ? [301, 302, 303, 307, 308] : [307, 308];
@@ -22,7 +23,7 @@ export function redirectTarget(
   const invalid = (reason: string): RegistryError =>
     new RegistryError("INVALID_RESPONSE", `${method} ${redactUrl(from)}: ${status}: ${reason}`, {
       status,
-      hint: `Check that ${from.host} is a registry, and not a web site or a login page`,
+      ...(kind === "web" ? {} : { hint: `Check that ${from.host} is a registry, and not a web site or a login page` }),
     });
   if (location === undefined) throw invalid("the redirect has no Location");
   if (redirects >= maxRedirects) throw invalid(`redirected more than ${maxRedirects} times`);

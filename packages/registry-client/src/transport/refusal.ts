@@ -5,7 +5,7 @@ import { oneLine } from "./redact.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 
 /** Statuses that may be gone with the next attempt. 499 and 522 are those of proxies: nginx, Cloudflare. */
-const transient = new Set([408, 425, 429, 499, 500, 502, 503, 504, 522]);
+export const transientStatuses: ReadonlySet<number> = new Set([408, 425, 429, 499, 500, 502, 503, 504, 522]);
 
 const bodySchema = z.object({
   errors: z.array(
@@ -47,19 +47,20 @@ export function refusalError(refusal: Refusal): RegistryError {
   return new RegistryError(code, `${what}: ${said}${aside(refusal, code)}`, {
     status,
     messages,
-    transient: transient.has(status) || code === "RATE_LIMITED",
+    transient: transientStatuses.has(status) || code === "RATE_LIMITED",
     ...(retryAfter === undefined ? {} : { retryAfter }),
     ...(help === undefined ? {} : { hint: help }),
   });
 }
 
-function errorCode(status: number, codes: readonly string[]): RegistryErrorCode {
+/** What a status means, and codes that a registry gives with it. */
+export function errorCode(status: number, codes: readonly string[] = []): RegistryErrorCode {
   if (status === 429 || codes.includes("TOOMANYREQUESTS")) return "RATE_LIMITED";
   if (status === 401) return "UNAUTHORIZED";
   if (status === 402 || status === 403 || codes.includes("DENIED")) return "DENIED";
   if (status === 404 || status === 410) return "NOT_FOUND";
   if (status === 405 || status === 501 || codes.includes("UNSUPPORTED")) return "UNSUPPORTED";
-  if (status >= 500 || transient.has(status)) return "UNAVAILABLE";
+  if (status >= 500 || transientStatuses.has(status)) return "UNAVAILABLE";
   return status >= 400 ? "REFUSED" : "INVALID_RESPONSE";
 }
 

@@ -35,6 +35,8 @@ export interface Exchange {
   /** Whether the URL is the registry's own, and not one that it named. */
   readonly own: boolean;
   readonly verifyTls: boolean;
+  /** What people take the host for, in messages. */
+  readonly kind: "registry" | "web";
   readonly guard: AddressGuard;
 }
 
@@ -77,6 +79,7 @@ export class Wire {
     headersTimeout,
     own,
     verifyTls,
+    kind,
     guard,
   }: Exchange): Promise<HttpResponse> {
     const { hostConfig, userAgent, onTrace } = this.#options;
@@ -99,7 +102,7 @@ export class Wire {
       signal,
       headersTimeout: headersTimeout ?? this.#timeouts.headers,
       stall: this.#timeouts.stall,
-      fault: (error) => connectionFault(error, what, url, proxy),
+      fault: (error) => connectionFault(error, what, { url, kind, proxy }),
       ...(onTrace === undefined
         ? {}
         : {

@@ -1,0 +1,143 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { LayoutStore, openImage, readTree } from "@lading/oci";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Workspace, workspace } from "./workspace.ts";
+
+/*
+ * What ADD fetches, from a server on this machine: into the cache, through proxies, locked and offline.
+ */
+
+interface Served extends AsyncDisposable {
+  /** Ends with a slash. */
+  readonly url: string;
+  /** Paths with what they were asked for under, in order. */
+  readonly requests: string[];
+}
+
+async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<Served> {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    requests.push([request.url, request.headers["if-none-match"]].filter((part) => part !== undefined).join(" "));
+    answer(request, response);
+  });
+  const url = await new Promise<string>((resolve) =>
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      if (typeof address === "object" && address !== null) resolve(`http://127.0.0.1:${address.port}/`);
+    }),
+  );
+  return {
+    url,
+    requests,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+let work: Workspace;
+beforeEach(async () => void (work = await workspace()));
+afterEach(async () => await work[Symbol.asyncDispose]());
+
+const build = async (...flags: string[]) => await work.lading(["build", "-q", "-o", "oci:out", ...flags]);
+
+test("a URL of ADD is fetched once while its server names it the same, and offline is what it was", async () => {
+  let etag = '"one"';
+  await using server = await serve((request, response) => {
+    const headers = { etag, "last-modified": "Thu, 01 Jan 2015 00:00:00 GMT" };
+    if (request.headers["if-none-match"] === etag) response.writeHead(304, headers).end();
+    else response.writeHead(200, headers).end(`content ${etag}`);
+  });
+  await work.write({ Dockerfile: `FROM scratch\nADD ${server.url}dir/file /to/\n` });
+  const first = await build();
+  expect(first).toMatchObject({ status: 0, stderr: "" });
+  const store = await LayoutStore.open(`${work.path}/out`);
+  const tree = await readTree(await openImage(store, await store.resolve(first.stdout.trim())));
+  expect(tree.lstat("to/file")?.header).toMatchObject({ mode: 0o600, mtime: Date.UTC(2015) / 1000, size: 13 });
+  expect(await build()).toEqual(first);
+  expect(server.requests).toEqual(["/dir/file", '/dir/file "one"']);
+
+  etag = '"two"';
+  const offline = await build("--offline");
+  expect(offline.stdout).toBe(first.stdout);
+  const second = await build();
+  expect(second.stdout).not.toBe(first.stdout);
+  await build("--no-cache");
+  expect(server.requests.slice(2)).toEqual(['/dir/file "one"', "/dir/file"]);
+});
+
+test("a URL is fetched through the proxy of the environment", async () => {
+  await using proxy = await serve((request, response) => response.end(`by proxy: ${request.url}`));
+  await work.write({ Dockerfile: "FROM scratch\nADD http://files.invalid/a /\n" });
+  const built = await work.lading(["build", "-q", "-o", "oci:out"], { http_proxy: proxy.url, no_proxy: "" });
+  expect(built).toMatchObject({ status: 0, stderr: "" });
+  expect(proxy.requests.join()).toContain("files.invalid");
+});
+
+test("a URL that cannot be had is told at its line, and so is one that is not there offline", async () => {
+  await using server = await serve((_, response) => response.writeHead(404).end());
+  await work.write({ Dockerfile: `FROM scratch\nADD ${server.url}file /\n` });
+  const missing = await build();
+  expect(missing).toMatchObject({ status: 1, stdout: "" });
+  expect(missing.stderr).toContain(`error: Cannot fetch "${server.url}file": 404 Not Found\n  --> Dockerfile:2:5\n`);
+  const offline = await build("--offline");
+  expect(offline.stderr).toContain(`error: Cannot fetch "${server.url}file" offline: it was never fetched`);
+  expect(server.requests).toHaveLength(1);
+});
+
+test("what a checksum names and the cache has is asked of nobody; a wrong one is refused", async () => {
+  await using server = await serve((_, response) => response.end("content"));
+  const sum = "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73";
+  await work.write({ Dockerfile: `FROM scratch\nARG SUM\nADD --checksum=$SUM ${server.url}file /\n` });
+  const first = await build("--build-arg", `SUM=${sum}`);
+  expect(first).toMatchObject({ status: 0, stderr: "" });
+  expect(await build("--build-arg", `SUM=${sum}`)).toEqual(first);
+  expect(server.requests).toEqual(["/file"]);
+  const wrong = await build("--build-arg", `SUM=${sum.replace(/.$/, "0")}`);
+  expect(wrong).toMatchObject({ status: 1, stdout: "" });
+  expect(wrong.stderr).toContain(`its checksum is ${sum}, not ${sum.replace(/.$/, "0")}\n  --> Dockerfile:3:16\n`);
+});
+
+test("lading lock pins URLs with variables, as a build with the same arguments would fetch them", async () => {
+  let version = "1";
+  await using server = await serve((request, response) => response.end(`${request.url} ${version}`));
+  await work.write({
+    Dockerfile: `FROM scratch\nARG V=1\nARG TARGETARCH\nADD ${server.url}$V/$TARGETARCH /file\n`,
+  });
+  const arguments_ = ["--build-arg", "V=2", "--platform", "linux/amd64,linux/arm64"];
+  expect(await work.lading(["lock", "-q", ...arguments_])).toMatchObject({ status: 0 });
+  expect(JSON.parse(await work.read("lading.lock"))).toMatchObject({
+    urls: {
+      [`${server.url}2/amd64`]: expect.stringMatching(/^sha256:/),
+      [`${server.url}2/arm64`]: expect.stringMatching(/^sha256:/),
+    },
+  });
+  const locked = await build("--locked", ...arguments_);
+  expect(locked).toMatchObject({ status: 0, stderr: "" });
+  const refused = await build("--locked", "--platform", "linux/amd64");
+  expect(refused).toMatchObject({ status: 1, stdout: "" });
+  expect(refused.stderr).toContain(`Cannot add "${server.url}1/amd64" with --locked: lading.lock does not have it`);
+
+  version = "2";
+  expect(await build("--locked", "--offline", ...arguments_)).toEqual(locked);
+  const drift = await work.lading(["build", "-q", "-o", "oci:out", "--no-cache", ...arguments_]);
+  expect(drift).toMatchObject({ status: 1 });
+  expect(drift.stderr).toContain("Run `lading lock --update` if that is meant");
+});
+
+test("lading lock says which URLs only a build knows", async () => {
+  await work.write({
+    "base/Dockerfile": "FROM scratch\nCOPY Dockerfile /\nENV FROM_BASE=x\n",
+    Dockerfile: "FROM oci:base-image\nADD http://files.invalid/$FROM_BASE /\n",
+  });
+  await work.lading(["build", "-q", "-o", "oci:base-image", "base"]);
+  const locked = await work.lading(["lock", "-q"]);
+  expect(locked).toMatchObject({ status: 0 });
+  expect(locked.stderr).toContain("warning: not locked http://files.invalid/$FROM_BASE (Dockerfile:2): $FROM_BASE may");
+  const json = await work.lading(["lock", "--json"]);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    unlocked: [{ place: "http://files.invalid/$FROM_BASE", file: "Dockerfile", line: 2, variables: ["FROM_BASE"] }],
+  });
+  expect((await build("--locked")).stderr).toContain("with --locked: lading.lock does not have it");
+});
