@@ -334,6 +334,80 @@ ADD in.tgz .
     dockerfile: "ARG ONBUILD\nFROM $ONBUILD\nLABEL own=1\n",
   },
   {
+    name: "sources that may be missing, and links as sources and destinations",
+    make: (context) => {
+      context
+        .files("package.json", "d/one", "d/.dot", "k/one", ".hidden", "f")
+        .symlink("out", "/f")
+        .symlink("up", "../../../f")
+        .symlink("to-dir", "/d")
+        .symlink("d/l1", "l2")
+        .symlink("d/l2", "l1")
+        .file("s/t", "t", 0o755)
+        .folder("s/sticky", 0o1777);
+    },
+    dockerfile: `ARG BASE
+FROM $BASE
+WORKDIR /w/x
+ENV empty=""
+COPY package.json yarn.lock* pnpm-lock.y?ml ./
+COPY f $empty
+COPY --chown=$empty f ../chown
+COPY d/one k/one /last/
+COPY out up /links/
+COPY to-dir /linked-dir
+COPY d /loops
+COPY .h* /hidden/
+COPY s /special
+COPY ./ ./all/
+COPY d/../f ../../cleaned
+COPY \\
+  --chown=1:2 \\
+  # a comment between
+  --chmod=700 \\
+  f \\
+  /flags
+`,
+  },
+  {
+    name: "quotes, blanks and continuations",
+    make: (context) => void context.files("f"),
+    dockerfile: `  from scratch
+ENV A=a\\ b B='c d' C="e f" D=$A E='$A' F="\\$A" G=\\$A H="x\\"y" I=x\\\\y
+ENV legacy  a  b "c"  $PATH
+ENV ONE="it's" TWO='say "x"' THREE=a"b"'c'd FOUR="  x  " FIVE= SIX=#x
+ENV M=1 \\
+  # one
+    # two
+  N=2 \\
+
+    O=3
+ENV A=\${A:-x} PATH=$PATH:/x
+LABEL "a b"="c d" e='f g' h=i\\ j k="$PATH" l='$PATH' m.n-o=p json='{"x": "y"}' multi="a\\
+   b" tab="a\tb"
+LABEL a=1 a=2
+\tcopy\tf\t/f
+WORKDIR /a/
+WORKDIR b//c/
+WORKDIR ./d/../e
+CMD    echo   a    b   
+ENTRYPOINT   [ "a" , "b\\u0041" ]   
+HEALTHCHECK --interval=1m30s --timeout=500ms CMD ["a","b"]
+STOPSIGNAL term
+VOLUME ["/e f", "/g"]
+USER 1000
+`,
+  },
+  {
+    name: "an ignore file that takes back what it hid",
+    make: (context) => {
+      context
+        .file(".dockerignore", "\ufeff*\r\n!sub\r\nsub/*\r\n!sub/keep.log\n!docs/b\ndocs/b/c.md\n!/rooted/\n")
+        .files("a", "sub/keep.log", "sub/other", "docs/a.md", "docs/b/c.md", "docs/b/d.md", "rooted/x");
+    },
+    dockerfile: "FROM scratch\nCOPY . /all/\nCOPY sub /sub\n",
+  },
+  {
     name: "layers over layers",
     make: (context) => {
       context.files("one/f", "one/sub/g", "two/sub/h", "file").file("two/f", "newer", 0o600).folder("two/sub", 0o700);

@@ -34,6 +34,7 @@ export async function contextMount(
       owner: undefined,
       fileMode: undefined,
       directoryMode: undefined,
+      madeMode: undefined,
       exclude: [],
       parents: false,
       unpack: "none",

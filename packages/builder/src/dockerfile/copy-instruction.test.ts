@@ -102,3 +102,34 @@ test("--build-arg goes before the arguments that every build has, in FROM as wel
   );
   expect((await configOf(result)).Env).toContain("ARCH=odd");
 });
+
+test("a named context stands in for a stage that is called so, which is not built", async () => {
+  const space = await workspace();
+  space.images.set(
+    "oci:other",
+    await space.build("FROM scratch\nCOPY f /of-image\n", { files: { f: "F", "d/g": "G" } }),
+  );
+  const text = "FROM scratch AS Tools\nCOPY never /\nFROM tools\nCOPY --from=tools . /copied/\n";
+  const result = await space.build(text, { contexts: { tools: { place: "oci:other" } } });
+  expect(await look(result)).toEqual(["copied/ 755 0:0", "copied/of-image 644 0:0 F", "of-image 644 0:0 F"]);
+  const copying = text.replace("FROM tools", "FROM scratch");
+  const folder = await space.build(copying, { contexts: { tools: { folder: join(space.context, "d") } } });
+  expect(await look(folder)).toEqual(["copied/ 755 0:0", "copied/g 644 0:0 G"]);
+});
+
+test("a named context stands in for an image however it is written", async () => {
+  const space = await workspace();
+  space.images.set("oci:mine", await space.build("FROM scratch\nCOPY f /\n", { files: { f: "F" } }));
+  for (const image of ["alpine", "alpine:latest", "docker.io/library/alpine"])
+    expect(await look(await space.build(`FROM ${image}\n`, { contexts: { alpine: { place: "oci:mine" } } }))).toEqual([
+      "f 644 0:0 F",
+    ]);
+});
+
+test("FROM scratch with a label alone is an image, whose one layer is empty", async () => {
+  const space = await workspace();
+  const result = await space.build("FROM scratch\nLABEL a=b\nWORKDIR /\n");
+  expect(await look(result)).toEqual([]);
+  expect((await configOf(result)).Labels).toEqual({ a: "b" });
+  expect(result.images[0]?.layers).toHaveLength(1);
+});

@@ -3,6 +3,7 @@ import { nothing } from "../plan/lower.ts";
 import { blaming } from "./dockerfile-error.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { layEntries, lookAtBase } from "./lay-entries.ts";
+import { namedContext } from "./named-context.ts";
 import { readTransfer } from "./read-transfer.ts";
 import type { Expand } from "./stage-config.ts";
 import type { At } from "./stage-work.ts";
@@ -46,13 +47,15 @@ export async function copyFiles(
 
 /** Whether what is copied, or what it is laid on, depends on programs that a plan does not run. */
 async function hasUnknown(
-  { packing, result }: Evaluation,
+  { packing, result, dockerfile: { contexts } }: Evaluation,
   from: Word | undefined,
   expand: Expand,
   { work, stages, stage, target }: At,
 ): Promise<boolean> {
   if (packing !== undefined) return false;
-  const found = from && findStage(stages.all.slice(0, stage.index), expand.word(from));
+  const name = from && expand.word(from);
+  const isStage = name !== undefined && namedContext(contexts, name) === undefined;
+  const found = isStage ? findStage(stages.all.slice(0, stage.index), name) : undefined;
   const source = found === undefined ? [] : (await result(stages, found, target)).layers;
   return [...work.layers, ...source].some(({ unknown }) => unknown === true);
 }

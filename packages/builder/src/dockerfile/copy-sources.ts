@@ -7,6 +7,7 @@ import { blaming, dockerfileError } from "./dockerfile-error.ts";
 import type { DockerfileRequest } from "./dockerfile-request.ts";
 import type { ResultOf } from "./evaluation.ts";
 import { type ContentsOfLayers, imageFiles } from "./image-files.ts";
+import { namedContext } from "./named-context.ts";
 import type { SourceFiles } from "./source-files.ts";
 import type { StageImages } from "./stage-images.ts";
 import type { At, StageResult } from "./stage-work.ts";
@@ -39,17 +40,18 @@ export class CopySources {
     return this.#folder(this.#options.request.context, "the context", () => this.#options.ignore);
   }
 
-  /** What `--from` names: a stage above, a context, or an image. Throws DockerfileError at `word`. */
+  /** What `--from` names: a context, which goes before a stage that is called so, a stage above, or an image. Throws DockerfileError at `word`. */
   async named(file: Dockerfile, word: Word, name: string, { stages, stage, target }: At): Promise<SourceFiles> {
-    const { images, result } = this.#options;
-    const found = findStage(stages.all.slice(0, stage.index), name);
+    const { dockerfile, images, result } = this.#options;
+    const folder = this.folder(name);
+    if (folder !== undefined) return folder;
+    const isPlace = namedContext(dockerfile.contexts, name) !== undefined;
+    const found = isPlace ? undefined : findStage(stages.all.slice(0, stage.index), name);
     if (found !== undefined) return await this.#filesOf(`stage "${name}"`, await result(stages, found, target));
-    if (findStage(stages.all, name) !== undefined)
+    if (!isPlace && findStage(stages.all, name) !== undefined)
       throw dockerfileError(file, word, `Stage "${name}" is not above this one`, {
         hint: "A stage copies from stages that stand before it",
       });
-    const folder = this.folder(name);
-    if (folder !== undefined) return folder;
     const base = await blaming(file, word, () => images.open(name, target));
     return await this.#filesOf(`image "${name}"`, base);
   }
@@ -57,7 +59,7 @@ export class CopySources {
   /** The folder that is given as the context of a name; undefined when none is. */
   folder(name: string): DiskFiles | undefined {
     const { request, dockerfile } = this.#options;
-    const context = dockerfile.contexts?.[name];
+    const context = namedContext(dockerfile.contexts, name);
     if (context === undefined || !("folder" in context)) return undefined;
     const { folder } = context;
     return this.#folder(folder, `"${name}"`, () => readIgnoreFile(folder, undefined, request.outputs));

@@ -1,4 +1,5 @@
 import type { DockerfileRequest } from "./dockerfile-request.ts";
+import { namedContext } from "./named-context.ts";
 import { findStage, namesCopied, readStages } from "./stages.ts";
 
 /**
@@ -14,12 +15,14 @@ export function dockerfilePlaces({
   const { all } = readStages(file, target, buildArgs, {});
   const names = all.flatMap((stage) => {
     const above = all.slice(0, stage.index);
-    const from = stage.parent === undefined ? [stage.image] : [];
-    const copied = namesCopied(stage.syntax).filter((name) => findStage(above, name) === undefined);
+    const isPlace = (name: string): boolean =>
+      namedContext(contexts, name) !== undefined || findStage(above, name) === undefined;
+    const from = stage.parent === undefined || isPlace(stage.image) ? [stage.image] : [];
+    const copied = namesCopied(stage.syntax).filter(isPlace);
     return from.concat(copied);
   });
   const places = names.flatMap((name) => {
-    const context = contexts[name];
+    const context = namedContext(contexts, name);
     if (context === undefined) return name === "scratch" ? [] : [name];
     return "place" in context ? [context.place] : [];
   });

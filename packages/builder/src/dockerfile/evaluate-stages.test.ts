@@ -296,7 +296,7 @@ MAINTAINER somebody
     Volumes: { "/data": {}, "/more": {} },
     User: "5:6",
     WorkingDir: "/a/c",
-    StopSignal: "SIGINT",
+    StopSignal: "sigint",
     Healthcheck: { Test: ["CMD-SHELL", "curl -f http://localhost"], Interval: 5e9, Retries: 2 },
     Shell: ["/bin/bash", "-c"],
     Cmd: ["/bin/bash", "-c", "echo hi"],

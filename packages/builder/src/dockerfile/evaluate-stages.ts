@@ -84,7 +84,9 @@ export class StageEvaluation {
     try {
       return await this.#stages.finish(
         async () =>
-          await Promise.all(wanted.map(({ platform, stages }) => this.#stage(stages, stages.target, platform))),
+          await Promise.all(
+            wanted.map(async ({ platform, stages }) => withLayer(await this.#stage(stages, stages.target, platform))),
+          ),
       );
     } finally {
       // In the order of the file, whichever stage was the quicker.
@@ -112,9 +114,10 @@ export class StageEvaluation {
 
   /** Throws BaseIsNeeded when the files of the base must be known after all. */
   async #evaluate(stages: Stages, stage: Stage, target: Platform, known: boolean): Promise<StageResult> {
+    const { file, contexts, buildArgs = {} } = this.#evaluation.dockerfile;
     // They go on by themselves until they are asked for; what goes wrong in one is told by `#stages`.
-    for (const needed of stagesCopied(stages, stage)) void this.#stage(stages, needed, target).catch(() => undefined);
-    const { file, buildArgs = {} } = this.#evaluation.dockerfile;
+    for (const needed of stagesCopied(stages, stage, contexts))
+      void this.#stage(stages, needed, target).catch(() => undefined);
     const start = await startStage(this.#evaluation, stages, stage, target, known);
     const work = new StageWork(start);
     const at: At = { stages, stage, target, work };
@@ -132,6 +135,13 @@ export class StageEvaluation {
       await applyInstruction(this.#evaluation, file, instruction, at);
     return work.finish();
   }
+}
+
+/** FROM scratch and a label is an image, as docker build has it; engines take none without a layer, and get an empty one. */
+function withLayer(made: Foundation): Foundation {
+  if (made.base !== undefined || made.layers.length > 0) return made;
+  const history = [...(made.config.history ?? []), { comment: "nothing: an image has a layer" }];
+  return { ...made, layers: [{ name: "empty", entries: [] }], config: { ...made.config, history } };
 }
 
 function placeOf({ target }: At): string {

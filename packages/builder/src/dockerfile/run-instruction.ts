@@ -4,6 +4,7 @@ import { type Packing, toLayer } from "../pack/packing.ts";
 import { contextMount } from "./context-mount.ts";
 import { blaming, dockerfileError } from "./dockerfile-error.ts";
 import type { Evaluation } from "./evaluation.ts";
+import { namedContext } from "./named-context.ts";
 import { type MountSources, prepareMount, type PreparedMount } from "./prepare-mount.ts";
 import { commandLine, runStep, type RunWork } from "./run-step.ts";
 import type { Expand } from "./stage-config.ts";
@@ -87,10 +88,11 @@ function mountSources(
   const { cacheDir, sourceDateEpoch: latest, signal } = evaluation.request;
   return {
     files: async (from, path) => {
-      const found = from === undefined ? undefined : findStage(stages.all.slice(0, stage.index), from);
-      const folder = from === undefined ? sources.context : found === undefined ? sources.folder(from) : undefined;
+      const folder = from === undefined ? sources.context : sources.folder(from);
       if (from === undefined || folder !== undefined)
         return await contextMount(folder ?? sources.context, path, { name, packing, cacheDir, latest, signal });
+      const isPlace = namedContext(evaluation.dockerfile.contexts, from) !== undefined;
+      const found = isPlace ? undefined : findStage(stages.all.slice(0, stage.index), from);
       const { base, layers } =
         found === undefined
           ? { base: await images.open(from, target), layers: [] }

@@ -73,7 +73,7 @@ export class StageConfig {
         this.#set({ User: expand.word(instruction.value) });
         return;
       case "STOPSIGNAL":
-        this.#set({ StopSignal: parseStopSignal(expand.word(instruction.value)) });
+        this.#set({ StopSignal: readStopSignal(expand.word(instruction.value)) });
         return;
       case "MAINTAINER":
         // A name may well have an apostrophe.
@@ -132,6 +132,12 @@ export interface Expand {
 }
 
 const defaultShell = ["/bin/sh", "-c"];
+
+/** As it is written. Throws BuildError SPEC for what is no signal. */
+function readStopSignal(text: string): string {
+  parseStopSignal(text);
+  return text.trim();
+}
 
 function healthcheckOf(
   { command, interval, timeout, startPeriod, startInterval, retries }: HealthcheckInstruction,

@@ -4,6 +4,7 @@ import { BuildError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { BuildRequest, LocatedBase } from "../result.ts";
 import type { DockerfileRequest } from "./dockerfile-request.ts";
+import { namedContext } from "./named-context.ts";
 
 /** The images that FROM and --from name, each opened once for a platform. */
 export class StageImages {
@@ -18,7 +19,7 @@ export class StageImages {
 
   /** The image of a place, or of a named context that stands for one. Throws BuildError. */
   open(name: string, platform: Platform): Promise<Base> {
-    const context = this.#dockerfile.contexts?.[name];
+    const context = namedContext(this.#dockerfile.contexts, name);
     if (context !== undefined && "folder" in context)
       throw new BuildError("SPEC", `Cannot build on "${name}": that build context is a folder`, {
         hint: "FROM takes images; COPY --from takes folders as well",

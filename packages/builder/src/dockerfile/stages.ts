@@ -1,6 +1,8 @@
 import { nearest } from "../nearest.ts";
 import { blame, dockerfileError } from "./dockerfile-error.ts";
+import type { DockerfileRequest } from "./dockerfile-request.ts";
 import { expandWord, type Lookup } from "./expand-word.ts";
+import { namedContext } from "./named-context.ts";
 import type { Dockerfile, StageSyntax, Word } from "./syntax.ts";
 
 /** One stage with what FROM says of it. */
@@ -92,10 +94,16 @@ export function namesCopied({ instructions }: StageSyntax): readonly string[] {
   return [...new Set(known)];
 }
 
-/** The stages above that a stage surely copies or mounts from. */
-export function stagesCopied({ all }: Stages, { index, syntax }: Stage): readonly Stage[] {
+/** The stages above that a stage surely copies or mounts from; a context of their name stands in for them. */
+export function stagesCopied(
+  { all }: Stages,
+  { index, syntax }: Stage,
+  contexts: DockerfileRequest["contexts"],
+): readonly Stage[] {
   const above = all.slice(0, index);
-  return namesCopied(syntax).flatMap((name) => findStage(above, name) ?? []);
+  return namesCopied(syntax)
+    .filter((name) => namedContext(contexts, name) === undefined)
+    .flatMap((name) => findStage(above, name) ?? []);
 }
 
 /** What the stage is called, in lower case; undefined when it is called nothing. */

@@ -3,6 +3,7 @@ import { lowerOf } from "../base/base.ts";
 import { nothing } from "../plan/lower.ts";
 import { blame, blaming } from "./dockerfile-error.ts";
 import type { Evaluation } from "./evaluation.ts";
+import { namedContext } from "./named-context.ts";
 import { Scope } from "./scope.ts";
 import type { StageResult } from "./stage-work.ts";
 import type { Stage, Stages } from "./stages.ts";
@@ -15,7 +16,7 @@ const defaultEnv = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
  * as well. Throws DockerfileError.
  */
 export async function startStage(
-  { dockerfile: { file }, images, result }: Evaluation,
+  { dockerfile: { file, contexts }, images, result }: Evaluation,
   stages: Stages,
   stage: Stage,
   target: Platform,
@@ -26,11 +27,12 @@ export async function startStage(
     stage.platform === undefined
       ? target
       : blame(file, from.platform ?? from, () => parsePlatform(stage.platform ?? ""));
-  if (stage.parent !== undefined) {
+  const context = namedContext(contexts, stage.image);
+  if (stage.parent !== undefined && context === undefined) {
     const parent = await result(stages, stage.parent, target, known);
     return { ...parent, scope: parent.scope.inherit() };
   }
-  if (stage.image === "scratch") {
+  if (stage.image === "scratch" && context === undefined) {
     const Env = platform.os === "windows" ? [] : defaultEnv;
     return {
       platform,

@@ -66,7 +66,7 @@ export interface DockerfileFlagsOptions {
 }
 
 function readContext(text: string, folder: string): { folder: string } | { place: string } {
-  const place = text.replace(/^docker-image:\/\//, "");
+  const place = text.replace(/^docker-image:\/\//, "").replace(/^oci-layout:\/\//, "oci:");
   const path = resolve(folder, place);
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? { folder: path } : { place };
 }
