@@ -211,6 +211,23 @@ RUN --mount=type=bind,from=extra,source=sub,target=/m while read -r line; do ech
   },
 );
 
+test.runIf(canRun)(
+  "a trigger of a base that runs a program is run, though the Dockerfile itself has no RUN",
+  async () => {
+    await using work = await workspace({
+      "base.Dockerfile": "FROM scratch\nCOPY root /bin/\nONBUILD COPY app /\nONBUILD RUN echo ran > /made\n",
+      Dockerfile: "FROM base\n",
+      app: "x",
+    });
+    await withShell(work);
+    const env = { LADING_ROOT: join(work.path, "../state") };
+    expect(await work.lading(["build", "-q", "-f", "base.Dockerfile", "-o", "oci:base"])).toMatchObject({ status: 0 });
+    const flags = ["-q", "-o", "oci:out", "--build-context", "base=oci:base"];
+    expect(await work.lading(["build", ...flags], env)).toMatchObject({ status: 0, stderr: "" });
+    expect(await filesOf(work, "oci:out")).toEqual(expect.arrayContaining(["app", "made"]));
+  },
+);
+
 /** Waits for the other, twenty seconds at most. */
 function meet(own: string, other: string): string {
   const wait = `for i in $(seq 200); do [ -e /m/${other} ] && exit 0; sleep 0.1; done; exit 9`;

@@ -6,7 +6,7 @@ import { RuncSteps, type RuncStepsOptions } from "@lading/runner";
 export function openStepRunner(options: RuncStepsOptions = {}): StepRunner & AsyncDisposable {
   const steps = new RuncSteps(options);
   return {
-    singleOwner: steps.singleOwner,
+    isSingleOwner: () => steps.singleOwner,
     async run(step, runOptions) {
       if (step.network !== "none") needsNetwork(`run ${shown(step.argv)} with --network=${step.network}`);
       const end = await steps.run(step, runOptions);

@@ -46,8 +46,8 @@ export interface RunOptions {
  * runner throws, and BuildError.
  */
 export async function runStep(work: RunWork, options: RunOptions): Promise<LayerPlan> {
-  const { singleOwner } = options.runner;
   const { packing, runner, running, contents, cacheDir, noCache, latest, signal } = options;
+  const singleOwner = (await runner.isSingleOwner?.()) ?? false;
   const layers: Layer[] = [];
   for (const plan of work.layers) layers.push(toLayer(await packing.pack(plan), packing.source));
   const { base, name, argv, env, cwd, user, network, platform, mounts } = work;

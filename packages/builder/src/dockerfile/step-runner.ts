@@ -75,7 +75,7 @@ export interface StepRunner {
    * Whether programs see every file as root's, and can give them to nobody else, since there is no other id. In the layer
    * what was there before keeps its owner then. Default: false.
    */
-  readonly singleOwner?: boolean | undefined;
+  isSingleOwner?(): boolean | Promise<boolean>;
   /**
    * Runs a step to its end. Output is handed on as it comes. Throws StepFailed when the program ends with
    * another code than 0, and what the runtime throws when it cannot be started.
