@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { stat } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -250,7 +250,7 @@ test.each([
   [["build", "-t", "A B"], 'error: Cannot parse image name "A B"'],
   [["build", "-o", "app.tar"], "hint: To name the file, write oci-archive:app.tar\n"],
   [["build", "-o", "type=oci,dest=x.tar"], "hint: Write it as oci-archive:x.tar\n"],
-  [["build", "-o", "docker:app"], "hint: Write an oci-archive:FILE, then hand it to docker\n"],
+  [["build", "-o", "scratch"], "podman:REF, containerd:REF and docker:REF\n"],
   [["build", "--load", "rkt"], "podman"],
   [
     ["build", "--from", "docker:nginx"],
@@ -368,4 +368,43 @@ test("build --watch builds again after an edit, tells of one that fails and goes
   }
   expect(await ended).toEqual([130, null]);
   expect(await work.names()).toEqual([".dockerignore", "dist", "lading.yaml", "notes.txt", "out"]);
+});
+
+test("build --watch goes on when its folder was deleted and comes back, and takes what editors replace by rename", async () => {
+  await using work = await workspace({
+    "app/lading.yaml": "layers: [{ add: [{ src: src, dest: /src }] }]\n",
+    "app/src/a.js": "1",
+  });
+  const child = spawn(
+    fileURLToPath(new URL("../../lading", import.meta.url)),
+    ["build", "app", "--watch", "-o", "oci:out"],
+    {
+      cwd: work.path,
+      env: { ...process.env, LADING_CACHE_DIR: work.cache, NO_COLOR: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  const ended = once(child, "exit");
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const digests = () => stdout.split("\n").filter((line) => line !== "");
+  const patience = { timeout: 30_000, interval: 20 };
+  const path = (name: string): string => join(work.path, name);
+  try {
+    await expect.poll(digests, patience).toHaveLength(1);
+    await work.write({ "app/src/.a.js.tmp": "2" });
+    await rename(path("app/src/.a.js.tmp"), path("app/src/a.js"));
+    await expect.poll(digests, patience).toHaveLength(2);
+
+    await rm(path("app"), { recursive: true });
+    await expect.poll(() => stderr, patience).toContain("Cannot read context folder");
+    await work.write({ "app/lading.yaml": "layers: [{ add: [{ src: src, dest: /src }] }]\n", "app/src/b.js": "3" });
+    await expect.poll(() => new Set(digests()).size, patience).toBe(3);
+  } finally {
+    child.kill("SIGINT");
+  }
+  expect(await ended).toEqual([130, null]);
+  expect(await work.names()).toEqual(["app", "out"]);
 });

@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import type { Options } from "@lading/oci";
-import { chooseEngine, type Engine, type EngineName } from "@lading/runner";
+import { chooseEngine, type Engine, type EngineName, FactsStore, stateFolder } from "@lading/runner";
 
-/** The engines that images are given to, each opened once. */
+/** The engines that images are given to, each opened once, and what is known of the images. */
 export class EnginePool implements AsyncDisposable {
+  readonly facts: FactsStore = new FactsStore(join(stateFolder(), "facts"));
   readonly #engines = new Map<EngineName, Promise<Engine>>();
 
   /** Throws RunnerError NO_ENGINE. */

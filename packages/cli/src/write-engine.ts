@@ -1,6 +1,5 @@
-import { join } from "node:path";
 import { formatReference, openImage, parseReference, tapSource, withDefaultTag } from "@lading/oci";
-import { type Engine, FactsStore, importImage, stateFolder } from "@lading/runner";
+import { type Engine, importImage } from "@lading/runner";
 import type { EngineDestination } from "./destination.ts";
 import { EnginePool } from "./engine-pool.ts";
 import { isReference } from "./locate.ts";
@@ -25,8 +24,9 @@ export async function writeToEngine(
   const { signal, onEvent, remote = false, engines } = options;
   const begun = performance.now();
   onEvent?.({ type: "write-start", place: shown });
-  await using own = engines === undefined ? new EnginePool() : undefined;
-  const engine = await (engines ?? own ?? new EnginePool()).open(asked, { signal });
+  await using own = new EnginePool();
+  const pool = engines ?? own;
+  const engine = await pool.open(asked, { signal });
   const image = await openImage(source, descriptor, { signal });
   const given = name === "" ? names : [name];
   const wanted = given.filter(isReference).map((one) => formatReference(withDefaultTag(parseReference(one))));
@@ -42,9 +42,8 @@ export async function writeToEngine(
       if (!remote) onEvent?.({ type: "write-progress", place: shown, done: bytes });
     };
     const counted = tapSource(spool?.source ?? source, () => ({ onBytes }));
-    const facts = new FactsStore(join(stateFolder(), "facts"));
     for (const one of wanted.length === 0 ? [undefined] : wanted)
-      await importImage(engine, counted, image.descriptor, { name: one, facts, signal });
+      await importImage(engine, counted, image.descriptor, { name: one, facts: pool.facts, signal });
   }
   const written = { place: shown, size: bytes, unchanged, ms: performance.now() - begun };
   onEvent?.({ type: "write-done", ...written });

@@ -29,7 +29,7 @@ export async function importImage(
   const image = await openImage(source, root, { platform, signal });
   refusePlatform(image.platform);
   const id = image.manifest.config.digest;
-  const known = (await facts.get(id)) ?? (await imageFacts(image, { signal }));
+  const known = (await facts.get(id)) ?? (await imageFacts(image, { memory: facts.memory, signal }));
   checkImage(known, image.config.config ?? {}, await engine.info({ signal }));
   await facts.set(id, known);
   return await engine.images.import(source, image.descriptor, { name, signal });

@@ -50,7 +50,9 @@ export {
   type ImageFacts,
   imageFacts,
   type ImageFactsOptions,
+  type LayerMemory,
   type Oddity,
+  type ReadLayer,
   type VolumeFolder,
 } from "./image/image-facts.ts";
 export { refusePlatform } from "./image/runnable-platform.ts";

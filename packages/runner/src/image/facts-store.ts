@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Digest, digestHex } from "@lading/oci";
-import type { ImageFacts } from "./image-facts.ts";
+import type { ImageFacts, LayerMemory } from "./image-facts.ts";
 
 // Written anew when what facts are changes.
 const version = 5;
@@ -20,6 +20,8 @@ interface KeptFacts extends Omit<ImageFacts, "links"> {
  */
 export class FactsStore {
   readonly #folder: string;
+  /** For facts that have to be found: images often share layers. */
+  readonly memory: LayerMemory = { layers: new Map() };
 
   constructor(folder: string) {
     this.#folder = folder;

@@ -4,7 +4,7 @@ import { indexLayer, openLayer, parseDigest } from "@lading/oci";
 import { temporaryFolder } from "@lading/testkit";
 import { expect, test } from "vitest";
 import { FactsStore } from "./facts-store.ts";
-import { imageFacts } from "./image-facts.ts";
+import { imageFacts, type LayerMemory } from "./image-facts.ts";
 import { directory, link, madeImage } from "./made-image.suite.ts";
 
 const passwd = { path: "etc/passwd", body: "root:x:0:0::/root:/bin/sh\n" };
@@ -24,6 +24,18 @@ test("each layer is read once, and not again where its index is there but for th
   const indexes = await Promise.all(image.layers.map((layer) => indexLayer(openLayer(layer))));
   expect(await imageFacts(image, { indexes })).toEqual(facts);
   expect(image.layers.map(({ reads }) => reads)).toEqual([4, 2]);
+});
+
+test("layers that the image before had are not read again for the next one", async () => {
+  const old = madeImage({}, [passwd], [{ path: "app", body: "1" }]);
+  const changed = madeImage({}, [passwd], [{ path: "app", body: "22", uid: 7 }]);
+  const memory: LayerMemory = { layers: new Map() };
+  await imageFacts(old, { memory });
+  expect(await imageFacts(changed, { memory })).toMatchObject({
+    highestOwner: 7,
+    accounts: { passwd: passwd.body },
+  });
+  expect([...old.layers, ...changed.layers].map(({ reads }) => reads)).toEqual([1, 1, 0, 1]);
 });
 
 test.each([

@@ -63,6 +63,13 @@ export interface ImageFacts {
 export interface ImageFactsOptions extends Options {
   /** The indexes of its layers, where the caller has them. */
   readonly indexes?: readonly LayerIndex[] | undefined;
+  /** Layers of the image before, which are not read again; after it, those of this one. Default: each is read. */
+  readonly memory?: LayerMemory | undefined;
+}
+
+/** What layers of an image bring, by diffID. */
+export interface LayerMemory {
+  layers: ReadonlyMap<Digest, ReadLayer>;
 }
 
 /** Bytes; nobody has so many users, and engines have been made to read gigabytes (CVE-2026-47262). */
@@ -72,9 +79,9 @@ const accountPaths = ["etc/passwd", "etc/group"] as const;
 /** Reads the layers of an image once. Throws as `indexLayer` and `Tree` of `@lading/oci`. */
 export async function imageFacts(
   image: { readonly layers: readonly Layer[]; readonly config: ImageConfig },
-  { indexes, signal }: ImageFactsOptions = {},
+  { indexes, memory, signal }: ImageFactsOptions = {},
 ): Promise<ImageFacts> {
-  const layers = indexes === undefined ? await readLayers(image.layers, { signal }) : undefined;
+  const layers = indexes === undefined ? await readLayers(image.layers, { memory, signal }) : undefined;
   const tree = Tree.of(indexes ?? layers ?? []);
   const nodes = accountPaths.map((path) => find(tree, path));
   const [passwd = "", group = ""] = await Promise.all(
@@ -97,15 +104,19 @@ export async function imageFacts(
   };
 }
 
-interface ReadLayer extends LayerIndex {
+/** A layer that was read for its facts. */
+export interface ReadLayer extends LayerIndex {
   /** What may turn out to be the account files, by entry. */
   readonly texts: ReadonlyMap<number, string>;
 }
 
-async function readLayers(layers: readonly Layer[], { signal }: Options): Promise<readonly ReadLayer[]> {
+async function readLayers(
+  layers: readonly Layer[],
+  { memory, signal }: ImageFactsOptions,
+): Promise<readonly ReadLayer[]> {
   const read: ReadLayer[] = [];
   for (const layer of layers) {
-    const before = remembered.get(layer.diffId);
+    const before = memory?.layers.get(layer.diffId);
     if (before !== undefined) {
       read.push(before);
       continue;
@@ -121,14 +132,12 @@ async function readLayers(layers: readonly Layer[], { signal }: Options): Promis
     read.push({ entries, texts });
   }
   // Of the last image alone: who builds again and again changes the uppermost layers.
-  remembered = new Map(
-    layers.flatMap(({ diffId }, index) => (read[index] === undefined ? [] : [[diffId, read[index]]])),
-  );
+  if (memory !== undefined)
+    memory.layers = new Map(
+      layers.flatMap(({ diffId }, index) => (read[index] === undefined ? [] : [[diffId, read[index]]])),
+    );
   return read;
 }
-
-/** What layers of the last image bring, by diffID. */
-let remembered: ReadonlyMap<Digest, ReadLayer> = new Map();
 
 function mayBeAccounts(entry: Extract<IndexedEntry, { kind: "node" }>): boolean {
   return accountPaths.some((path) => entry.header.path === path);
