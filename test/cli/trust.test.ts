@@ -57,7 +57,17 @@ test.each(["oci:layout", "oci-archive:app.tar"])(
     const verify = ["verify", "--offline", "--key", "cosign.pub"];
     expect((await done(work, [...verify, "-a", "commit=abc", place])).stdout).toBe(`${work.digest}\n`);
     const { stdout } = await done(work, [...verify, "--type", "cyclonedx", "--json", place]);
-    expect(JSON.parse(stdout)).toMatchObject({ images: [{ signatures: [{ predicate: { bomFormat: "CycloneDX" } }] }] });
+    const attested = { predicate: { bomFormat: "CycloneDX" } };
+    expect(JSON.parse(stdout)).toMatchObject({
+      images: [
+        {
+          signatures: [
+            { ...attested, form: "bundle" },
+            { ...attested, form: "tag" },
+          ],
+        },
+      ],
+    });
     await refused(work, [...verify, "-a", "commit=def", place], "it was signed with commit=abc");
     await refused(work, [...verify, "--type", "spdx", place], "it is of type https://cyclonedx.org/bom");
     await done(work, ["keygen", "--output-key-prefix", "other"], password);

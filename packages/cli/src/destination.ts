@@ -145,6 +145,21 @@ export function defaultDestination(names: readonly string[], context: string): F
   };
 }
 
+/** Throws UsageError where nothing of `flag` could be attached: no destination takes more than an image. */
+export function refuseWithoutRoom(flag: string, destinations: readonly Destination[]): void {
+  if (destinations.some(hasRoom)) return;
+  const shown = destinations.map((one) => one.shown).join(", ");
+  throw new UsageError(`Cannot use --${flag}: ${shown} has no place for what refers to an image`, {
+    hint: `Write to a registry, oci:DIR or oci-archive:FILE${flag === "sbom" ? "; `lading sbom -o FILE` writes an SBOM into a file" : ""}`,
+  });
+}
+
+function hasRoom(destination: Destination): boolean {
+  return (
+    destination.kind === "registry" || (destination.kind === "file" && destination.place.transport !== "docker-archive")
+  );
+}
+
 /** The store of an engine, which takes the image's names. */
 export function engineDestination(engine: LoadableName): EngineDestination {
   return { kind: "engine", engine, name: "", shown: engine, stdout: false };

@@ -15,6 +15,7 @@ import {
   type Source,
   tapSource,
 } from "@lading/oci";
+import type { Artifact } from "@lading/trust";
 import { dirname } from "node:path";
 import { refuseSeveral } from "./choose-platforms.ts";
 import type { Destination, FileDestination, RegistryDestination } from "./destination.ts";
@@ -84,22 +85,35 @@ export async function writeImageTo(
   return await writeToFile(destination, content, names, options);
 }
 
+export interface WriteAllOptions extends WriteOptions {
+  /** What is to lie beside the content at a destination. Default: what `referrers` brings along. */
+  readonly artifactsFor?: ((destination: Destination) => Promise<readonly Artifact[]>) | undefined;
+}
+
 /** Writes content to one place after the other; what one repository of a registry got, the next one mounts. */
 export async function writeImageToAll(
   destinations: readonly Destination[],
-  { source, descriptor }: Content,
+  content: Content,
   names: readonly string[],
-  options: WriteOptions = {},
+  { artifactsFor, ...options }: WriteAllOptions = {},
 ): Promise<readonly Written[]> {
   const written: Written[] = [];
   const pushed: Reference[] = [];
   for (const destination of destinations) {
+    const artifacts = await artifactsFor?.(destination);
+    const { source, descriptor } = artifacts === undefined ? content : await beside(content, artifacts);
     const registry = destination.kind === "registry" ? destination.reference.registry : undefined;
     const from = registry === undefined ? source : withReferrersOf(source, mountable(source, registry, pushed));
-    written.push(await writeImageTo(destination, { source: from, descriptor }, names, options));
+    const own = artifacts && { referrers: true, known: artifacts.map((artifact) => artifact.descriptor.digest) };
+    written.push(await writeImageTo(destination, { source: from, descriptor }, names, { ...options, ...own }));
     if (destination.kind === "registry") pushed.push(destination.reference);
   }
   return written;
+}
+
+async function beside(content: Content, artifacts: readonly Artifact[]): Promise<Content> {
+  const { withArtifacts } = await import("./attest/with-artifacts.ts");
+  return await withArtifacts(content, artifacts);
 }
 
 async function writeToFile(

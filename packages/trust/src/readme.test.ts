@@ -25,4 +25,4 @@ test("the program of the README signs and verifies", async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, "program.mts"], { cwd: folder.path });
 
   expect(stdout).toBe(`${image.descriptor.digest} is signed, as bundle and tag\n`);
-});
+}, 60_000);

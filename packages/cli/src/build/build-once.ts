@@ -1,8 +1,9 @@
 import { build, BuildError, type BuildRequest, type BuildResult } from "@lading/builder";
 import { type Descriptor, type Digest, Limiter } from "@lading/oci";
 import { resolve } from "node:path";
-import type { AttestedContent } from "../attest/attest-build.ts";
+import type { attestAsAsked } from "../attest/attest-as-asked.ts";
 import { askedStatements } from "../attest/attest-flags.ts";
+import { askedSignature } from "../attest/sign-flags.ts";
 import { rememberBases, type UsedBase } from "../attest/used-bases.ts";
 import { BaseCache } from "../base-cache.ts";
 import { cacheFolder } from "../cache-folder.ts";
@@ -55,6 +56,7 @@ export async function buildOnce(
   const reports = reportFlags.flatMap((flag) => flags.text(flag) ?? []);
   await checkDistinct(destinations, reports);
   const asked = askedStatements(flags, destinations);
+  const signature = await askedSignature(flags, destinations, signal);
   const opens = engines === undefined && destinations.some(({ kind }) => kind === "engine");
   await using own = opens ? new (await import("../engine-pool.ts")).EnginePool() : undefined;
   await Promise.all(destinations.map(async (one) => await checkDestination(one, engines ?? own)));
@@ -119,11 +121,13 @@ export async function buildOnce(
         warnings,
         engines: engines ?? own,
         attest:
-          asked &&
-          (async (result) => {
-            const { attestAsAsked } = await import("../attest/attest-as-asked.ts");
-            return await attestAsAsked(result, asked, { flags, request, files, names, bases, started });
-          }),
+          asked === undefined && signature === undefined
+            ? undefined
+            : async (result) => {
+                const { attestAsAsked: attest } = await import("../attest/attest-as-asked.ts");
+                const made = { flags, request, files, names, bases, started, registries };
+                return await attest(result, asked ?? { sboms: [], provenance: false }, signature, made);
+              },
       }),
     };
   try {
@@ -153,7 +157,7 @@ async function make(
     /** What was found to say before. */
     readonly warnings: readonly string[];
     readonly engines: EnginePool | undefined;
-    readonly attest: ((result: BuildResult) => Promise<AttestedContent>) | undefined;
+    readonly attest: ((result: BuildResult) => ReturnType<typeof attestAsAsked>) | undefined;
   },
 ): Promise<Digest> {
   const begun = performance.now();
@@ -163,32 +167,23 @@ async function make(
   try {
     result = await build({ ...request, onEvent: (event) => progress.event(event) });
     await fetchBase(request, result, destinations);
-    const attested = await attest?.(result);
-    for (const message of attested?.warnings ?? []) progress.event({ type: "warning", message });
-    const written = await writeImageToAll(destinations, attested ?? result, names, {
-      referrers: attested !== undefined,
-      known: attested?.attestations.map(({ digest: of }) => of),
+    const beside = await attest?.(result);
+    for (const message of beside?.warnings ?? []) progress.event({ type: "warning", message });
+    const written = await writeImageToAll(destinations, result, names, {
+      artifactsFor: beside?.artifactsFor,
       signal: request.signal,
       cacheDir: request.cacheDir,
       registries,
       engines,
       onEvent: (event) => progress.event(event),
     });
-    const told = { ...result, warnings: [...warnings, ...result.warnings, ...(attested?.warnings ?? [])] };
-    metadata = metadataOf(told, names, written, performance.now() - begun, attested?.attestations);
+    const told = { ...result, warnings: [...warnings, ...result.warnings, ...(beside?.warnings ?? [])] };
+    metadata = metadataOf(told, names, written, performance.now() - begun, beside);
     await writeReports(flags, metadata);
     if (!flags.on("quiet")) {
       const style = styleFor(process.stderr);
       if (flags.on("explain")) text += explainLayers(result, style);
-      text += summary(
-        result,
-        names,
-        written,
-        performance.now() - begun,
-        style,
-        progress.lasting,
-        attested?.attestations.length,
-      );
+      text += summary(result, names, written, performance.now() - begun, style, progress.lasting, beside);
     }
   } finally {
     progress.end();

@@ -1,16 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { text as readText } from "node:stream/consumers";
-import { formatReference, MemoryStore, parseJson, parseReference } from "@lading/oci";
+import { formatReference, parseJson, parseReference } from "@lading/oci";
 import { isReference, type Located, locate, parsePlaceArgument } from "../locate.ts";
 import type { Command } from "../program.ts";
 import { Registries } from "../registries.ts";
 import { registryOptions } from "../registry-flags.ts";
-import { attach, checkAttachable } from "../trust/attach.ts";
+import { attachAt, checkAttachable } from "../trust/attach.ts";
 import { predicateTypeFrom } from "../trust/predicate-type.ts";
-import { signerFrom, signingOptions } from "../trust/signing-flags.ts";
+import { formsFrom, signerFrom, signingOptions, signingTime } from "../trust/signing-flags.ts";
 import { subjectsAt } from "../trust/subjects.ts";
 import { UsageError } from "../usage.ts";
-import { createdAt } from "./sign.ts";
 
 export const command: Command = {
   positionals: { place: { type: "string", describe: "where the image is: a registry, oci:DIR or oci-archive:FILE" } },
@@ -38,24 +37,20 @@ export const command: Command = {
     await using registries = Registries.from(flags, [text]);
     const signer = await signerFrom(flags, signal);
     const located = await locate(text, registries, { signal });
-    const { attachStatement, statementOf } = await import("@lading/trust");
+    const { attestImage, statementOf } = await import("@lading/trust");
     const artifacts = [];
     for (const subject of await subjectsAt(located, flags.on("recursive"), { signal })) {
-      const source = new MemoryStore();
       const statement = statementOf([subject], predicateType, predicate, repositoryName(text, located));
-      const descriptor = await attachStatement(source, subject, statement, {
-        sign: async (bytes) => await signer.bundle(bytes),
-        created: createdAt(process.env["SOURCE_DATE_EPOCH"]),
-        signal,
-      });
-      artifacts.push({ source, subject, descriptor });
+      const options = { signer, forms: formsFrom(flags), created: signingTime(), signal };
+      artifacts.push(...(await attestImage(subject, [statement], located.source, options)));
     }
-    await attach(text, located, artifacts, registries, { signal });
+    await attachAt(text, located, artifacts, registries, { signal });
 
     const { digest } = located.descriptor;
-    const attestations = artifacts.map(({ subject, descriptor }) => ({
+    const attestations = artifacts.map(({ subject, descriptor, tag }) => ({
       subject: subject.digest,
       digest: descriptor.digest,
+      tag,
     }));
     process.stdout.write(
       flags.on("json") ? `${JSON.stringify({ digest, predicateType, attestations })}\n` : `${digest}\n`,

@@ -7,6 +7,7 @@ import { untilInterrupted } from "../interruption.ts";
 import type { Command } from "../program.ts";
 import { registryOptions } from "../registry-flags.ts";
 import { policyOption } from "../trust/policy-flags.ts";
+import { signingOptions } from "../trust/signing-flags.ts";
 import { frontEndOptions } from "../front-ends/front-ends.ts";
 import { standardInput } from "../config/config-file.ts";
 import { specOptions } from "../config/spec-flags.ts";
@@ -15,6 +16,8 @@ import { UsageError } from "../usage.ts";
 const output = "What comes out:";
 const work = "How it is built:";
 const file = (describe: string): Options => ({ describe, type: "string", requiresArg: true, group: output });
+const inGroup = (options: Readonly<Record<string, Options>>, group: string): Readonly<Record<string, Options>> =>
+  Object.fromEntries(Object.entries(options).map(([name, option]) => [name, { ...option, group }]));
 const toggle = (describe: string, group: string): Options => ({ describe, type: "boolean", group });
 
 export const command: Command = {
@@ -44,6 +47,8 @@ export const command: Command = {
       choices: ["cyclonedx", "spdx"],
     },
     provenance: toggle("attach how it was built, as SLSA v1 has it", output),
+    sign: toggle("sign what was built where it goes, and what --sbom and --provenance say of it", output),
+    ...inGroup(signingOptions, "Who signs it, with --sign:"),
     ...specOptions,
     check: toggle("tell what is doubtful about a Dockerfile, and build nothing", work),
     "dry-run": toggle("print what would be built, and write nothing", work),
@@ -63,6 +68,7 @@ export const command: Command = {
     ["build --from node:24-slim --add dist:/app -t ghcr.io/acme/app:1 --push", "on a base, to a registry"],
     ["build target/app.jar -t acme/app:1", "a Java program, in layers"],
     ["build -t ghcr.io/acme/app:1 --push --sbom --provenance", "with what is in it and how it was built attached"],
+    ["build -t ghcr.io/acme/app:1 --push --sign --key cosign.key", "and signed"],
     ["build ./server -t acme/server:1", "a static program, alone"],
     ["build site --from nginx:alpine -t acme/site:1", "a folder with an index.html"],
     ["build -o oci:layout -o docker-archive:app.tar", "to two places"],

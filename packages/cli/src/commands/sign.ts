@@ -1,12 +1,11 @@
-import { type Descriptor, formatReference, isTag, parseReference } from "@lading/oci";
-import type { SignatureForm } from "@lading/trust";
+import { formatReference, isTag, parseReference } from "@lading/oci";
 import { isReference, type Located, locate, parsePlaceArgument } from "../locate.ts";
 import type { Command } from "../program.ts";
 import { Registries } from "../registries.ts";
 import { registryOptions } from "../registry-flags.ts";
 import { annotationsFrom } from "../trust/annotations.ts";
-import { attach, checkAttachable } from "../trust/attach.ts";
-import { signerFrom, signingOptions } from "../trust/signing-flags.ts";
+import { attachAt, checkAttachable } from "../trust/attach.ts";
+import { formsFrom, signerFrom, signingOptions, signingTime } from "../trust/signing-flags.ts";
 import { subjectsAt } from "../trust/subjects.ts";
 import { UsageError } from "../usage.ts";
 
@@ -22,12 +21,6 @@ export const command: Command = {
       describe: "KEY=VALUE to sign along",
     },
     recursive: { alias: "r", type: "boolean", describe: "of an index, sign its images as well" },
-    form: {
-      type: "string",
-      requiresArg: true,
-      choices: ["both", "bundle", "tag"],
-      describe: "bundle: for cosign 3; tag: for cosign 2, podman and skopeo; default: both",
-    },
     "sign-container-identity": {
       type: "string",
       requiresArg: true,
@@ -45,8 +38,7 @@ export const command: Command = {
     checkAttachable(text);
     const annotations = annotationsFrom(flags);
     const reference = identityFrom(flags.text("sign-container-identity"));
-    const form = flags.text("form") ?? "both";
-    const forms = formsNamed(form);
+    const forms = formsFrom(flags);
     await using registries = Registries.from(flags, [text]);
     const signer = await signerFrom(flags, signal);
     const located = await locate(text, registries, { signal });
@@ -56,14 +48,14 @@ export const command: Command = {
     for (const subject of subjects)
       artifacts.push(
         ...(await signImage(signer, subject, located.source, {
-          reference: reference ?? signedName(text, located, subject),
+          references: reference === undefined ? signedNames(text, located) : [reference],
           annotations,
           forms,
-          created: createdAt(process.env["SOURCE_DATE_EPOCH"]),
+          created: signingTime(),
           signal,
         })),
       );
-    await attach(text, located, artifacts, registries, { signal });
+    await attachAt(text, located, artifacts, registries, { signal });
 
     const { digest } = located.descriptor;
     if (flags.on("json")) {
@@ -77,20 +69,15 @@ export const command: Command = {
   },
 };
 
-function formsNamed(form: string): readonly SignatureForm[] {
-  return form === "bundle" || form === "tag" ? [form] : ["bundle", "tag"];
-}
-
-// With its tag: podman's default policy takes no signature for a whole repository.
-function signedName(text: string, { names, descriptor }: Located, subject: Descriptor): string | undefined {
+// With its tag: podman's default policy takes no signature for a whole repository. Of an index its images have the same
+// name, which is what podman pulls them by.
+function signedNames(text: string, { names, descriptor }: Located): readonly string[] {
   const place = parsePlaceArgument(text);
   const name = names.find((each) => isReference(each) && !isTag(each));
-  if (name !== undefined && subject.digest === descriptor.digest) return name;
-  const reference =
-    place.transport === "registry" ? place.reference : name === undefined ? undefined : parseReference(name);
-  if (reference === undefined) return undefined;
-  const { registry, repository } = reference;
-  return formatReference({ registry, repository, digest: subject.digest });
+  if (name !== undefined) return [name];
+  if (place.transport !== "registry") return [];
+  const { registry, repository } = place.reference;
+  return [formatReference({ registry, repository, digest: descriptor.digest })];
 }
 
 function identityFrom(text: string | undefined): string | undefined {
@@ -100,9 +87,4 @@ function identityFrom(text: string | undefined): string | undefined {
   } catch (cause) {
     throw new UsageError(`Cannot use --sign-container-identity "${text}"`, { cause });
   }
-}
-
-/** When signatures say that they were made: SOURCE_DATE_EPOCH, else now. */
-export function createdAt(epoch: string | undefined): Date {
-  return epoch !== undefined && /^\d{1,11}$/.test(epoch) ? new Date(Number(epoch) * 1000) : new Date();
 }

@@ -1,5 +1,6 @@
 import type { BuildResult, BuiltLayer } from "@lading/builder";
 import { formatPlatform, parseReference, familiarReference } from "@lading/oci";
+import type { BesideBuild } from "../attest/attach-to-build.ts";
 import type { Written } from "../write-image.ts";
 import { reuseText } from "./progress-plain.ts";
 import { formatCount, formatSize, formatTime } from "./quantity.ts";
@@ -13,14 +14,16 @@ export function summary(
   total: number,
   style: Style,
   brief: boolean,
-  attestations = 0,
+  beside?: Pick<BesideBuild, "attestations" | "signatures">,
 ): string {
   const title =
     names.length === 0
       ? "an image without a name"
       : names.map((name) => familiarReference(parseReference(name))).join(", ");
   const platforms = result.images.map((image) => formatPlatform(image.platform)).join(", ");
-  const attached = attestations === 0 ? "" : `, with ${formatCount(attestations, "attestation")}`;
+  const { attestations = [], signatures = [] } = beside ?? {};
+  const signed = signatures.length === 0 ? "" : ", signed";
+  const attached = `${signed}${attestations.length === 0 ? "" : `, with ${formatCount(attestations.length, "attestation")}`}`;
   if (brief) return `built ${title} for ${platforms} in ${formatTime(total)}${attached}\n`;
   // Layers that every platform shares are one row; others say whose they are.
   const layers = new Map<string, { readonly layer: BuiltLayer; readonly platforms: string[] }>();

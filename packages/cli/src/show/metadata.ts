@@ -1,6 +1,6 @@
 import type { BuildResult, BuiltImage } from "@lading/builder";
 import { formatPlatform, hostPlatform, samePlatform } from "@lading/oci";
-import type { Attestation } from "../attest/attest-build.ts";
+import type { Attached, Attestation, BesideBuild } from "../attest/attach-to-build.ts";
 import type { Written } from "../write-image.ts";
 import { tagOf } from "../config/image-names.ts";
 
@@ -35,6 +35,8 @@ export interface Metadata {
   }[];
   /** What was said of the images, and attached to them. */
   readonly attestations?: readonly Attestation[];
+  /** What of it was signed. */
+  readonly signatures?: readonly Attached[];
   readonly outputs: readonly Written[];
   readonly warnings: readonly string[];
   readonly timings: Readonly<Record<"base" | "list" | "pack" | "write" | "total", number>>;
@@ -46,7 +48,7 @@ export function metadataOf(
   names: readonly string[],
   outputs: readonly Written[],
   total: number,
-  attestations: readonly Attestation[] = [],
+  { attestations, signatures }: Pick<BesideBuild, "attestations" | "signatures"> = nothing,
 ): Metadata {
   const [name] = names;
   const { base, list, pack } = result.timings;
@@ -74,6 +76,7 @@ export function metadataOf(
       })),
     })),
     ...(attestations.length === 0 ? {} : { attestations }),
+    ...(signatures.length === 0 ? {} : { signatures }),
     outputs: outputs.map((output) => ({ ...output, ms: Math.round(output.ms) })),
     warnings: result.warnings,
     timings: {
@@ -85,6 +88,8 @@ export function metadataOf(
     },
   };
 }
+
+const nothing = { attestations: [], signatures: [] };
 
 function hostImage(images: readonly BuiltImage[]): BuiltImage | undefined {
   const host = hostPlatform();

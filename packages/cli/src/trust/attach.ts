@@ -8,7 +8,7 @@ import {
   OciArchiveSink,
   type Options,
 } from "@lading/oci";
-import { kindAnnotation, kinds, type SignatureArtifact } from "@lading/trust";
+import { type Artifact, attach, kindAnnotation, kinds } from "@lading/trust";
 import type { Located } from "../locate.ts";
 import { isFilePlace, parsePlaceArgument } from "../locate.ts";
 import { attempting, type Registries } from "../registries.ts";
@@ -23,13 +23,13 @@ export function checkAttachable(text: string): void {
 }
 
 /**
- * Copies signatures and attestations of `subject` to where it is: a registry, a layout, or an
- * archive, which is written anew. In the latter two they are marked as cosign looks for them.
+ * Attaches signatures and attestations where their subjects are: in a registry, a layout, or an
+ * archive, which is written anew. In the latter two images are marked as cosign looks for them.
  */
-export async function attach(
+export async function attachAt(
   text: string,
   located: Located,
-  artifacts: readonly SignatureArtifact[],
+  artifacts: readonly Artifact[],
   registries: Registries,
   options: Options,
 ): Promise<void> {
@@ -37,27 +37,24 @@ export async function attach(
   const { source } = located;
   if (place.transport === "registry") {
     const repository = await registries.repository(place.reference);
-    await attempting(`Cannot push to ${located.shown}`, async () => {
-      for (const artifact of artifacts) {
-        await copy(artifact.source, repository, artifact.descriptor, options);
-        if (artifact.tag !== undefined) await repository.tag(artifact.descriptor, artifact.tag, options);
-      }
-    });
+    await attempting(`Cannot push to ${located.shown}`, async () => await attach(repository, artifacts, options));
   } else if (source instanceof LayoutStore) {
-    for (const { source: from, descriptor, tag } of artifacts) {
-      await copy(from, source, descriptor, options);
-      await (tag === undefined ? source.keep(descriptor, options) : source.tag(marked(descriptor), tag, options));
-    }
+    await attach(source, artifacts, options);
     for (const { subject } of artifacts) await source.annotate(subject, kindOf(subject), options);
   } else if (source instanceof OciArchive && isFilePlace(place)) {
     await rewrite(source, place.path, artifacts, options);
   } else checkAttachable(text);
 }
 
+/** How cosign marks in a layout what is an image. */
+export function kindOf({ mediaType }: Descriptor): Readonly<Record<string, string>> {
+  return { [kindAnnotation]: isIndexType(mediaType) ? kinds.index : kinds.image };
+}
+
 async function rewrite(
   archive: OciArchive,
   path: string,
-  artifacts: readonly SignatureArtifact[],
+  artifacts: readonly Artifact[],
   options: Options,
 ): Promise<void> {
   if (Object.keys(archive.annotations).length > 0)
@@ -81,17 +78,6 @@ async function rewrite(
       await copy(archive, sink, referrer, options);
       await sink.keep(referrer);
     }
-  for (const { source, descriptor, tag } of artifacts) {
-    await copy(source, sink, descriptor, options);
-    await (tag === undefined ? sink.keep(descriptor) : sink.tag(marked(descriptor), tag));
-  }
+  await attach(sink, artifacts, options);
   await sink.finish(options);
-}
-
-function marked(descriptor: Descriptor): Descriptor {
-  return { ...descriptor, annotations: { ...descriptor.annotations, [kindAnnotation]: kinds.signatures } };
-}
-
-function kindOf({ mediaType }: Descriptor): Readonly<Record<string, string>> {
-  return { [kindAnnotation]: isIndexType(mediaType) ? kinds.index : kinds.image };
 }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
-import type { ImageSigner, Witnesses } from "@lading/trust";
+import type { ImageSigner, SignatureForm, Witnesses } from "@lading/trust";
 import type { Options } from "yargs";
 import type { Flags } from "../flags.ts";
 import { UsageError } from "../usage.ts";
@@ -27,7 +27,24 @@ export const signingOptions: Readonly<Record<string, Options>> = {
     describe: "timestamp authority to say when it was made",
   },
   "tlog-upload": { type: "boolean", describe: "=false: in no log, for --keyless with a timestamp authority" },
+  form: {
+    type: "string",
+    requiresArg: true,
+    choices: ["both", "bundle", "tag"],
+    describe: "bundle: for cosign 3; tag: for cosign 2, podman and skopeo; default: both",
+  },
 };
+
+/** The forms that `--form` asks for. */
+export function formsFrom(flags: Flags): readonly SignatureForm[] {
+  const form = flags.text("form");
+  return form === "bundle" || form === "tag" ? [form] : ["bundle", "tag"];
+}
+
+/** When signatures say that they were made: SOURCE_DATE_EPOCH, else now. */
+export function signingTime(epoch: string | undefined = process.env["SOURCE_DATE_EPOCH"]): Date {
+  return epoch !== undefined && /^\d{1,11}$/.test(epoch) ? new Date(Number(epoch) * 1000) : new Date();
+}
 
 /** Who signs, as the flags say. Throws UsageError, or TrustError for a key or token that is none. */
 export async function signerFrom(flags: Flags, signal: AbortSignal): Promise<ImageSigner> {

@@ -1,6 +1,7 @@
 import { copy, type Descriptor, MemoryStore, parseReference } from "@lading/oci";
 import { randomImage } from "@lading/testkit";
 import { beforeAll, describe, expect, test } from "vitest";
+import { attach } from "../attach/artifact.ts";
 import { generateSigningKey } from "../keys/signing-key.ts";
 import { keySigner } from "../sign/authorities.ts";
 import { signImage } from "../sign/sign-image.ts";
@@ -21,12 +22,7 @@ beforeAll(async () => {
   const made = await randomImage();
   image = made.descriptor;
   await copy(made.source, store, image);
-  for (const { source, descriptor, tag } of await signImage(keySigner(ours), image, store, {
-    reference: "ghcr.io/acme/app:1",
-  })) {
-    await copy(source, store, descriptor);
-    await (tag === undefined ? store.keep(descriptor) : store.tag(descriptor, tag));
-  }
+  await attach(store, await signImage(keySigner(ours), image, store, { references: ["ghcr.io/acme/app:1"] }));
 });
 
 /** What becomes of the image under a policy: "ok", or why it is refused. */

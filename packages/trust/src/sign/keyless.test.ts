@@ -1,7 +1,9 @@
 import { copy, type Descriptor, MemoryStore, parseManifest, readBlob } from "@lading/oci";
 import { identityToken, randomImage, type Sigstore, startSigstore } from "@lading/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { attachStatement } from "../attest/attach-statement.ts";
+import { attach } from "../attach/artifact.ts";
+import { cosignTag } from "../attach/cosign-tag.ts";
+import { attestImage } from "../attest/attest-image.ts";
 import { statementOf } from "../attest/statement.ts";
 import { generateSigningKey } from "../keys/signing-key.ts";
 import { readTrustedRoot } from "../verify/trusted-root.ts";
@@ -9,7 +11,7 @@ import type { Identity, Trust, TrustedIdentities } from "../verify/trust.ts";
 import { verifyImage, type VerifiedImage } from "../verify/verify-image.ts";
 import { keylessSigner, type KeylessOptions, keySigner } from "./authorities.ts";
 import type { ImageSigner } from "./image-signer.ts";
-import { signatureTag, signImage } from "./sign-image.ts";
+import { signImage } from "./sign-image.ts";
 
 const ada: Identity = { subject: "https://ci.example/acme/app/release", issuer: "https://id.example" };
 const token = identityToken(String(ada.subject), String(ada.issuer));
@@ -26,10 +28,7 @@ async function signedBy(signer: ImageSigner): Promise<{ readonly store: MemorySt
   const store = new MemoryStore();
   const image = await randomImage();
   await copy(image.source, store, image.descriptor);
-  for (const { source, descriptor, tag } of await signImage(signer, image.descriptor, store)) {
-    await copy(source, store, descriptor);
-    await (tag === undefined ? store.keep(descriptor) : store.tag(descriptor, tag));
-  }
+  await attach(store, await signImage(signer, image.descriptor, store));
   return { store, image: image.descriptor };
 }
 
@@ -107,12 +106,12 @@ test("a log entry of something else is refused", async () => {
   const [theirs] = await layers(two);
   const [layer] = await layers(one);
   const entry = theirs?.annotations?.["dev.sigstore.cosign/bundle"] ?? "";
-  const manifest = await readBlob(one.store.blob(await one.store.resolve(signatureTag(one.image))));
+  const manifest = await readBlob(one.store.blob(await one.store.resolve(cosignTag(one.image, "sig"))));
   const changed = Buffer.from(manifest)
     .toString()
     .replace(JSON.stringify(layer?.annotations?.["dev.sigstore.cosign/bundle"]), JSON.stringify(entry));
   const descriptor = await one.store.write(once(changed), "application/vnd.oci.image.manifest.v1+json");
-  await one.store.tag(descriptor, signatureTag(one.image));
+  await one.store.tag(descriptor, cosignTag(one.image, "sig"));
 
   const { rejected } = await verifyImage(one.store, one.image, { trust: trusting() });
 
@@ -136,7 +135,7 @@ test("attestations are by identity too, and of their type alone", async () => {
   const { source: store, descriptor } = await randomImage();
   const signer = await keyless();
   const statement = statementOf([descriptor], "https://slsa.dev/provenance/v1", { buildDefinition: {} });
-  await attachStatement(store, descriptor, statement, { sign: async (bytes) => await signer.bundle(bytes) });
+  await attach(store, await attestImage(descriptor, [statement], store, { signer }));
 
   const options = { trust: trusting(), predicateType: "https://slsa.dev/provenance/v1" };
   const { signatures } = await verifyImage(store, descriptor, options);
@@ -151,7 +150,7 @@ test("no error has the token in it", async () => {
   const nowhere = "http://127.0.0.1:9";
   for (const identity of ["not a token", `${token}.x`, "a.b.c", token]) {
     const error: unknown = await keylessSigner({ fulcioUrl: nowhere, identityToken: identity })
-      .then(async (signer) => await signer.bundle(Buffer.from("{}")))
+      .then(async (signer) => await signer.statement(Buffer.from("{}")))
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ name: "TrustError", code: identity === token ? "SIGNING" : "TOKEN" });
     for (let at = error; at instanceof Error; at = at.cause) expect(`${at.message}${at.stack}`).not.toContain(identity);
@@ -167,7 +166,7 @@ test("a root that leaves open from when a key counts is refused", () => {
 });
 
 async function layers({ store, image }: { readonly store: MemoryStore; readonly image: Descriptor }) {
-  return parseManifest(await readBlob(store.blob(await store.resolve(signatureTag(image))))).layers;
+  return parseManifest(await readBlob(store.blob(await store.resolve(cosignTag(image, "sig"))))).layers;
 }
 
 async function* once(text: string): AsyncGenerator<Uint8Array> {

@@ -2,10 +2,12 @@ import { copy, type Descriptor, MemoryStore, mediaTypes, parseManifest, readBlob
 import { cases, randomImage } from "@lading/testkit";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { type Artifact, attach } from "../attach/artifact.ts";
+import { cosignTag } from "../attach/cosign-tag.ts";
 import { generateSigningKey } from "../keys/signing-key.ts";
 import { verifyImage } from "../verify/verify-image.ts";
 import { keySigner } from "./authorities.ts";
-import { signatureTag, signImage, type SignatureArtifact, type SignImageOptions } from "./sign-image.ts";
+import { signImage, type SignImageOptions } from "./sign-image.ts";
 
 const key = generateSigningKey();
 const signer = keySigner(key);
@@ -13,13 +15,6 @@ const trust = { keys: [key.publicKey] };
 
 const text = (name: string): string => readFileSync(cases?.path(`cosign-made/${name}`) ?? "", "utf8");
 const parts = (json: string): readonly string[] => json.split(/(?<="(?:hint|sig)":")[^"]*/);
-
-async function attach(store: MemoryStore, artifacts: readonly SignatureArtifact[]): Promise<void> {
-  for (const { source, descriptor, tag } of artifacts) {
-    await copy(source, store, descriptor);
-    await (tag === undefined ? store.keep(descriptor) : store.tag(descriptor, tag));
-  }
-}
 
 async function signed(
   options?: SignImageOptions,
@@ -32,7 +27,7 @@ async function signed(
 }
 
 test("a signature has both forms, and both are verified", async () => {
-  const { store, image } = await signed({ reference: "ghcr.io/acme/app:1", annotations: { commit: "abc" } });
+  const { store, image } = await signed({ references: ["ghcr.io/acme/app:1"], annotations: { commit: "abc" } });
   const { digest, signatures, rejected } = await verifyImage(store, image, { trust, annotations: { commit: "abc" } });
   expect({ digest, rejected }).toEqual({ digest: image.digest, rejected: [] });
   expect(signatures.map(({ form }) => form)).toEqual(["bundle", "tag"]);
@@ -63,7 +58,7 @@ test.runIf(cases !== undefined)(
       size: 192,
     };
     const [bundle, tag] = await signImage(signer, subject, new MemoryStore(), {
-      reference: "127.0.0.1:5999/t/v2",
+      references: ["127.0.0.1:5999/t/v2"],
       created: new Date("2026-11-23T02:41:31Z"),
     });
     if (bundle === undefined || tag === undefined) throw new Error("Cannot find both forms");
@@ -101,8 +96,8 @@ test("signatures that are there already stay", async () => {
 test("signatures of one image say nothing of another", async () => {
   const { store, image } = await signed();
   const other: Descriptor = { ...image, digest: `sha256:${"0".repeat(64)}` };
-  const found = await store.resolve(signatureTag(image));
-  await store.tag(found, signatureTag(other));
+  const found = await store.resolve(cosignTag(image, "sig"));
+  await store.tag(found, cosignTag(other, "sig"));
   await expect(verifyImage(store, other, { trust })).rejects.toMatchObject({
     rejected: [{ form: "tag", reason: "SUBJECT" }],
   });
@@ -111,7 +106,7 @@ test("signatures of one image say nothing of another", async () => {
   );
 });
 
-async function layersOf({ source, descriptor }: SignatureArtifact): Promise<{
+async function layersOf({ source, descriptor }: Artifact): Promise<{
   readonly manifest: string;
   readonly layers: readonly { readonly descriptor: Descriptor; readonly text: string }[];
 }> {

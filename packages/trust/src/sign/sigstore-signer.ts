@@ -1,11 +1,11 @@
 import { sign as signBytes } from "node:crypto";
-import { type Bundle, bundleToJSON } from "@sigstore/bundle";
+import { type Bundle, bundleToJSON, envelopeToJSON } from "@sigstore/bundle";
 import { DSSEBundleBuilder, MessageSignatureBundleBuilder, type Signer, type Witness } from "@sigstore/sign";
 import { jsonBytes } from "@lading/oci";
-import type { SigningKey } from "../keys/signing-key.ts";
-import { layerAnnotations } from "./artifacts.ts";
-import type { ImageSigner } from "./image-signer.ts";
+import { layerAnnotations } from "../attach/cosign-tag.ts";
 import { statementType } from "../attest/statement.ts";
+import type { SigningKey } from "../keys/signing-key.ts";
+import type { ImageSigner } from "./image-signer.ts";
 
 /** A signer of sigstore's that uses a key which lies here. */
 export function localSigner({ privateKey, publicKey }: SigningKey): Signer {
@@ -22,29 +22,33 @@ export function localSigner({ privateKey, publicKey }: SigningKey): Signer {
 export function imageSigner(signer: Signer, witnesses: readonly Witness[], hint?: string): ImageSigner {
   const made = { signer, witnesses: [...witnesses] };
   return {
-    bundle: async (statement) => {
+    statement: async (statement) => {
       const bundle = await new DSSEBundleBuilder(made).create({ data: Buffer.from(statement), type: statementType });
       const { content, timestampVerificationData } = bundle.verificationMaterial;
       if (timestampVerificationData?.rfc3161Timestamps.length === 0)
         bundle.verificationMaterial.timestampVerificationData = undefined;
       if (content.$case === "publicKey" && hint !== undefined) content.publicKey.hint = hint;
-      return jsonBytes(bundleToJSON(bundle));
+      const envelope = bundle.content.dsseEnvelope;
+      return {
+        bundle: jsonBytes(bundleToJSON(bundle)),
+        envelope: jsonBytes(envelopeToJSON(envelope)),
+        annotations: annotationsOf(bundle),
+      };
     },
-    annotations: async (payload) =>
+    payload: async (payload) =>
       annotationsOf(await new MessageSignatureBundleBuilder(made).create({ data: Buffer.from(payload) })),
   };
 }
 
-// What cosign 2 reads (pkg/oci/static/signature.go).
+// What cosign 2 reads (pkg/oci/static/signature.go). An envelope has its signature in itself.
 function annotationsOf({ content, verificationMaterial }: Bundle): Readonly<Record<string, string>> {
   const { content: material, tlogEntries, timestampVerificationData } = verificationMaterial;
-  const signature = content.$case === "messageSignature" ? content.messageSignature.signature : Buffer.alloc(0);
-  const [leaf, ...chain] =
-    material.$case === "x509CertificateChain" ? material.x509CertificateChain.certificates.map(pem) : [];
+  const signature = content.$case === "messageSignature" ? base64(content.messageSignature.signature) : "";
+  const [leaf, ...chain] = certificatesOf(material).map(pem);
   const [entry] = tlogEntries;
   const [timestamp] = timestampVerificationData?.rfc3161Timestamps ?? [];
   return {
-    [layerAnnotations.signature]: base64(signature),
+    [layerAnnotations.signature]: signature,
     ...(leaf === undefined ? {} : { [layerAnnotations.certificate]: leaf }),
     ...(chain.length === 0 ? {} : { [layerAnnotations.chain]: chain.join("") }),
     ...(entry?.inclusionPromise === undefined
@@ -66,6 +70,13 @@ function annotationsOf({ content, verificationMaterial }: Bundle): Readonly<Reco
           [layerAnnotations.timestamp]: JSON.stringify({ SignedRFC3161Timestamp: base64(timestamp.signedTimestamp) }),
         }),
   };
+}
+
+function certificatesOf(
+  material: Bundle["verificationMaterial"]["content"],
+): readonly { readonly rawBytes: Uint8Array }[] {
+  if (material.$case === "certificate") return [material.certificate];
+  return material.$case === "x509CertificateChain" ? material.x509CertificateChain.certificates : [];
 }
 
 function pem({ rawBytes }: { readonly rawBytes: Uint8Array }): string {

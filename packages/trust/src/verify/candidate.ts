@@ -4,7 +4,7 @@ import { type Bundle, BUNDLE_V02_MEDIA_TYPE, bundleFromJSON, envelopeFromJSON } 
 import { HashAlgorithm } from "@sigstore/protobuf-specs";
 import { z } from "zod";
 import { parsePem } from "../keys/pem.ts";
-import { layerAnnotations } from "../sign/artifacts.ts";
+import { layerAnnotations } from "../attach/cosign-tag.ts";
 import { parseSimpleSigning } from "../simple-signing.ts";
 import { isAbout, parseStatement } from "../attest/parse-statement.ts";
 import { signaturePredicate } from "../attest/predicate-type.ts";

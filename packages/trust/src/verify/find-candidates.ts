@@ -10,7 +10,7 @@ import {
   referrersOf,
   type Source,
 } from "@lading/oci";
-import { envelopeType, simpleSigningType } from "../sign/artifacts.ts";
+import { envelopeType, simpleSigningType } from "../attach/cosign-tag.ts";
 import { bundleCandidate, type Candidate, candidateLimit, envelopeCandidate, payloadCandidate } from "./candidate.ts";
 import { Rejection } from "./rejection.ts";
 
