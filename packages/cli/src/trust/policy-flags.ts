@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { readFile, realpath } from "node:fs/promises";
 import { type Options, parseReference } from "@lading/oci";
 import type { Policy, PolicyImage, PolicyPlace } from "@lading/trust";
 import type { Options as Flag } from "yargs";
@@ -28,20 +27,20 @@ export function admissionFrom(flags: Flags): Admission | undefined {
   };
   return {
     admit: async (text, { source, descriptor, names }, options) =>
-      await check({ source, descriptor, place: placeOf(text, names), shown: text }, options),
+      await check({ source, descriptor, place: await placeOf(text, names), shown: text }, options),
     admitNamed: async (name, image, path, options) => {
       const names = name === undefined ? [] : [parseReference(name)];
-      await check({ ...image, place: { transport: "oci-archive", path: resolve(path), names } }, options);
+      await check({ ...image, place: { transport: "oci-archive", path: await realpath(path), names } }, options);
     },
   };
 }
 
-function placeOf(text: string, names: readonly string[]): PolicyPlace {
+async function placeOf(text: string, names: readonly string[]): Promise<PolicyPlace> {
   const place = parsePlaceArgument(text);
   if (place.transport === "registry") return { transport: "docker", reference: withTag(place.reference) };
   if (!isFilePlace(place)) throw new UsageError(`Cannot judge "${text}" by a policy`);
   const claimed = names.filter(isFullName).map(parseReference);
-  return { transport: place.transport, path: resolve(place.path), names: claimed };
+  return { transport: place.transport, path: await realpath(place.path), names: claimed };
 }
 
 function withTag<T extends { readonly tag?: string; readonly digest?: unknown }>(reference: T): T {

@@ -47,7 +47,7 @@ export type PolicyPlace =
   | { readonly transport: "docker"; readonly reference: Reference }
   | {
       readonly transport: Exclude<PolicyTransport, "docker">;
-      /** The file or folder, absolute. */
+      /** The file or folder, absolute and without symbolic links. */
       readonly path: string;
       /** Names that the image has there: what it claims to be. */
       readonly names: readonly Reference[];

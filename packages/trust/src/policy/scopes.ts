@@ -14,11 +14,10 @@ export interface Scopes {
 /** The scopes of a place, as containers/image looks them up. */
 export function scopesOf(place: PolicyPlace): Scopes {
   if (place.transport === "docker") return { transport: "docker", scopes: referenceScopes(place.reference) };
-  // Archives have no scopes there (oci/archive/oci_transport.go): of them only "" counts.
-  if (place.transport !== "oci") return { transport: place.transport, scopes: [""] };
+  if (place.transport === "docker-archive") return { transport: place.transport, scopes: [""] };
   const parts = place.path.split("/");
   const folders = parts.map((_, index) => parts.slice(0, parts.length - index).join("/")).filter((each) => each !== "");
-  return { transport: "oci", scopes: [...folders, ""] };
+  return { transport: place.transport, scopes: [...folders, ""] };
 }
 
 /** The scopes of images by what they are called, as if they came from there. */
@@ -34,7 +33,8 @@ function referenceScopes({ registry, repository, tag, digest }: Reference): read
   });
   const parts = `${registry}/${repository}`.split("/");
   const folders = parts.map((_, index) => parts.slice(0, parts.length - index).join("/"));
-  const labels = registry.split(".");
+  // Without the port (docker/policyconfiguration/naming.go): `*.example.com` is of any.
+  const labels = registry.replace(/:\d+$/, "").split(".");
   const wildcards = labels.slice(1).map((_, index) => `*.${labels.slice(index + 1).join(".")}`);
   return [full, ...folders, ...wildcards, ""];
 }

@@ -7,13 +7,23 @@ import type { PolicyImage } from "./policy.ts";
 /** `signedIdentity` of containers' policies: which name must have been signed for an image that is used by another. */
 export type SignedIdentity = z.infer<typeof signedIdentitySchema>;
 
+const name = z.string().refine((each) => isParsed(each), "no name of an image");
+const taggedName = name.refine((each) => {
+  const { tag, digest } = parseReference(each);
+  return tag !== undefined || digest !== undefined;
+}, "it has no tag");
+// A host, and as much of a repository as there is.
+const prefix = z
+  .string()
+  .regex(/^(?:[\w.-]+(?::\d+)?|\[[\da-f:]+\](?::\d+)?)(?:\/[\w.-]+)*$/, "no beginning of a name");
+
 export const signedIdentitySchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("matchExact") }),
   z.strictObject({ type: z.literal("matchRepoDigestOrExact") }),
   z.strictObject({ type: z.literal("matchRepository") }),
-  z.strictObject({ type: z.literal("exactReference"), dockerReference: z.string() }),
-  z.strictObject({ type: z.literal("exactRepository"), dockerRepository: z.string() }),
-  z.strictObject({ type: z.literal("remapIdentity"), prefix: z.string(), signedPrefix: z.string() }),
+  z.strictObject({ type: z.literal("exactReference"), dockerReference: taggedName }),
+  z.strictObject({ type: z.literal("exactRepository"), dockerRepository: name }),
+  z.strictObject({ type: z.literal("remapIdentity"), prefix, signedPrefix: prefix }),
 ]);
 
 /** Throws Rejection when the name that was signed is not the one that `identity` asks for. */
@@ -53,6 +63,15 @@ function remapped(
   if (name !== prefix && !name.startsWith(`${prefix}/`)) return used;
   const { registry, repository } = named(`${signedPrefix}${name.slice(prefix.length)}`);
   return { ...used, registry, repository };
+}
+
+function isParsed(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function named(text: string): Reference {

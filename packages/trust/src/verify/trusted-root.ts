@@ -1,8 +1,11 @@
 import { parseJson } from "@lading/oci";
+import { X509Certificate } from "@sigstore/core";
 import { TrustedRoot as TrustedRootMessage } from "@sigstore/protobuf-specs";
 import { toTrustMaterial, type TrustMaterial } from "@sigstore/verify";
 import { z } from "zod";
 import { TrustError } from "../errors.ts";
+import type { PemBlock } from "../keys/pem.ts";
+import type { PublicKey } from "../keys/public-key.ts";
 
 /** Who issues certificates, keeps logs and tells the time: what signatures without a key are checked against. */
 export interface TrustedRoot {
@@ -33,6 +36,34 @@ export function readTrustedRoot(bytes: Uint8Array | string, what: string): Trust
   } catch (cause) {
     throw new TrustError("TRUSTED_ROOT", `Cannot read ${what}: a key or certificate in it is damaged`, { cause });
   }
+}
+
+/** A root of mere certificates of authorities and keys of logs, which say not from when they count. Throws TrustError TRUSTED_ROOT. */
+export function trustedRootOf(authorities: readonly PemBlock[], logs: readonly PublicKey[]): TrustedRoot {
+  const validFor = { start: new Date(0), end: new Date(8.64e15) };
+  const certChain = authorities.map(({ body }) => {
+    try {
+      return X509Certificate.parse(Buffer.from(body));
+    } catch (cause) {
+      throw new TrustError("TRUSTED_ROOT", "Cannot read the certificate of an authority: it is damaged", { cause });
+    }
+  });
+  return {
+    material: {
+      certificateAuthorities: certChain.length === 0 ? [] : [{ certChain, validFor }],
+      timestampAuthorities: [],
+      tlogs: logs.map(({ key, hint }) => ({
+        logID: Buffer.from(hint, "base64"),
+        baseURL: "",
+        publicKey: key,
+        validFor,
+      })),
+      ctlogs: [],
+      publicKey: () => {
+        throw new TypeError("A root has no keys to sign with");
+      },
+    },
+  };
 }
 
 // What sigstore's own reader takes for valid since 1970 when it is left out.
