@@ -1,9 +1,10 @@
+import { readBlob } from "@lading/oci";
 import type { VerifiedImage } from "@lading/trust";
 import { locate } from "../locate.ts";
 import { openPlatform } from "../open-platform.ts";
 import type { Command } from "../program.ts";
 import { printable } from "../progress/terminal.ts";
-import { Registries } from "../registries.ts";
+import { naming, Registries } from "../registries.ts";
 import { registryOptions } from "../registry-flags.ts";
 import { annotationsFrom } from "../trust/annotations.ts";
 import { predicateTypeFrom } from "../trust/predicate-type.ts";
@@ -57,8 +58,11 @@ export const command: Command = {
         : { ...located, descriptor: (await openPlatform(located, platform, { signal })).descriptor };
     const { verifyImage } = await import("@lading/trust");
     const verified: VerifiedImage[] = [];
-    for (const subject of await subjectsAt(root, flags.on("recursive"), { signal }))
+    for (const subject of await subjectsAt(root, flags.on("recursive"), { signal })) {
+      // A signature is about a digest: what the place has under it must be that.
+      await naming(located.shown, async () => await readBlob(located.source.blob(subject), { signal }));
       verified.push(await verifyImage(located.source, subject, { trust, predicateType, annotations, signal }));
+    }
 
     if (flags.on("json")) {
       process.stdout.write(`${JSON.stringify(documentOf(root.descriptor.digest, verified), undefined, 2)}\n`);

@@ -1,4 +1,5 @@
 import { readFile, realpath } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { type Options, parseReference } from "@lading/oci";
 import type { Policy, PolicyImage, PolicyPlace } from "@lading/trust";
 import type { Options as Flag } from "yargs";
@@ -30,7 +31,7 @@ export function admissionFrom(flags: Flags): Admission | undefined {
       await check({ source, descriptor, place: await placeOf(text, names), shown: text }, options),
     admitNamed: async (name, image, path, options) => {
       const names = name === undefined ? [] : [parseReference(name)];
-      await check({ ...image, place: { transport: "oci-archive", path: await realpath(path), names } }, options);
+      await check({ ...image, place: { transport: "oci-archive", path: await withoutLinks(path), names } }, options);
     },
   };
 }
@@ -40,7 +41,12 @@ async function placeOf(text: string, names: readonly string[]): Promise<PolicyPl
   if (place.transport === "registry") return { transport: "docker", reference: withTag(place.reference) };
   if (!isFilePlace(place)) throw new UsageError(`Cannot judge "${text}" by a policy`);
   const claimed = names.filter(isFullName).map(parseReference);
-  return { transport: place.transport, path: await realpath(place.path), names: claimed };
+  return { transport: place.transport, path: await withoutLinks(place.path), names: claimed };
+}
+
+// A policy speaks of where things are. A bundle in parts is called by a file that is not there.
+async function withoutLinks(path: string): Promise<string> {
+  return await realpath(path).catch(async () => join(await realpath(dirname(path)), basename(path)));
 }
 
 function withTag<T extends { readonly tag?: string; readonly digest?: unknown }>(reference: T): T {

@@ -127,6 +127,26 @@ test("a file of public keys is a set of them", () => {
   );
 });
 
+test.each([
+  ["ed448", () => generateKeyPairSync("ed448")],
+  ["x25519", () => generateKeyPairSync("x25519")],
+  ["dsa", () => generateKeyPairSync("dsa", { modulusLength: 2048, divisorLength: 256 })],
+  ["rsa-pss", () => generateKeyPairSync("rsa-pss", { modulusLength: 2048 })],
+  ["ec secp256k1", () => generateKeyPairSync("ec", { namedCurve: "secp256k1" })],
+  ["ec secp224r1", () => generateKeyPairSync("ec", { namedCurve: "secp224r1" })],
+])("%s keys are known neither to sign with nor to verify with", async (kind, generate) => {
+  const { privateKey, publicKey } = generate();
+  await expect(
+    readSigningKey(privateKey.export({ type: "pkcs8", format: "pem" }).toString(), "k"),
+  ).rejects.toMatchObject({
+    code: "KEY",
+    message: `Cannot sign with k: its key is ${kind}`,
+  });
+  expect(() => readPublicKeys(publicKey.export({ type: "spki", format: "pem" }).toString(), "k")).toThrow(
+    `Cannot use k: ${kind} keys are not known here`,
+  );
+});
+
 function rewrite(pem: string, change: (json: string) => string): string {
   const [begin = "", ...lines] = pem.trim().split("\n");
   const json = Buffer.from(lines.slice(0, -1).join(""), "base64").toString();

@@ -125,7 +125,7 @@ describe("containers' policy.json", () => {
     ["another repository", signed(), "ghcr.io/acme/web:1", "it was signed as ghcr.io/acme/app:1"],
     ["a key in it", signed({ keyPath: undefined, keyData }), "ghcr.io/acme/app:1", "ok"],
     ["several keys", signed({ keyPath: undefined, keyPaths: ["others.pub", "ours.pub"] }), "ghcr.io/acme/app:1", "ok"],
-    ["two ways to name keys", signed({ keyData }), "ghcr.io/acme/app:1", "it must name keys by one of"],
+    ["two ways to name keys", signed({ keyData }), "ghcr.io/acme/app:1", "it takes one of keyPath, keyPaths"],
     ["any tag", signed({ signedIdentity: { type: "matchRepository" } }), "ghcr.io/acme/app:2", "ok"],
     [
       "a mirror",
@@ -142,10 +142,10 @@ describe("containers' policy.json", () => {
       "ok",
     ],
     [
-      "a log, which is not checked",
-      signed({ rekorPublicKeyPath: "/x" }),
+      "a public key infrastructure, which is not checked",
+      signed({ keyPath: undefined, pki: { caRootsPath: "/x" } }),
       "ghcr.io/acme/app:1",
-      '"rekorPublicKeyPath", which it asks for',
+      '"pki", which it asks for',
     ],
     ["GPG", { default: [{ type: "signedBy", keyType: "GPGKeys" }] }, "ghcr.io/acme/app:1", "signatures of GPG"],
     ["anything", { default: [{ type: "insecureAcceptAnything" }] }, "ghcr.io/acme/app:1", "ok"],

@@ -1,6 +1,7 @@
 import { copy, type Descriptor, MemoryStore, parseManifest, readBlob } from "@lading/oci";
 import { identityToken, randomImage, type Sigstore, startSigstore } from "@lading/testkit";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { z } from "zod";
 import { attach } from "../attach/artifact.ts";
 import { cosignTag } from "../attach/cosign-tag.ts";
 import { attestImage } from "../attest/attest-image.ts";
@@ -101,6 +102,76 @@ test("a certificate that had ended before it signed is refused", async () => {
   });
 });
 
+test.each([
+  ["log", (url: string) => ({ rekorUrl: url }), false],
+  ["timestamp", (url: string) => ({ timestampUrl: url }), true],
+])(
+  "a certificate that has ended since is good for what it signed in its time: by its %s",
+  async (_, seen, ignoreLog) => {
+    const { store, image } = await signedBy(await keyless(seen(sigstore.url)));
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 400 * 86_400_000 });
+    try {
+      const verified = await verifyImage(store, image, { trust: trusting(ada, { ignoreLog }) });
+      expect(forms(verified)).toEqual(["bundle", "tag"]);
+    } finally {
+      vi.useRealTimers();
+    }
+  },
+);
+
+test.each([
+  ["tlogs", "LOG"],
+  ["certificateAuthorities", "CERTIFICATE"],
+  ["ctlogs", "CERTIFICATE"],
+] as const)("what of %s a root no longer trusts is revoked", async (of, reason) => {
+  const { store, image } = await signedBy(await keyless());
+  const ended = '"validFor":{"start":"2020-01-01T00:00:00Z","end":"2021-01-01T00:00:00Z"}';
+  const root: Readonly<Record<string, unknown>> = z
+    .record(z.string(), z.unknown())
+    .parse(JSON.parse(sigstore.trustedRoot));
+  const changed = JSON.stringify(root[of]).replaceAll('"validFor":{"start":"2020-01-01T00:00:00Z"}', ended);
+  const trustedRoot = JSON.stringify({ ...root, [of]: JSON.parse(changed) });
+
+  await expect(
+    verifyImage(store, image, { trust: trusting(ada, {}, { ...sigstore, trustedRoot }) }),
+  ).rejects.toMatchObject({ rejected: [{ reason }, { reason }] });
+});
+
+test("certificates count without their log where that is said", async () => {
+  const { store, image } = await signedBy(await keyless());
+  const trustedRoot = sigstore.trustedRoot.replace(/"ctlogs":\[.*?\],"cert/, '"ctlogs":[],"cert');
+  const trust = (ignoreSct: boolean): Trust => trusting(ada, { ignoreSct }, { ...sigstore, trustedRoot });
+  expect(forms(await verifyImage(store, image, { trust: trust(true) }))).toEqual(["bundle", "tag"]);
+  await expect(verifyImage(store, image, { trust: trust(false) })).rejects.toMatchObject({
+    rejected: [{ reason: "CERTIFICATE" }, { reason: "CERTIFICATE" }],
+  });
+});
+
+test("a log entry of something else is refused in a bundle, too", async () => {
+  const [one, two] = [await signedBy(await keyless()), await signedBy(await keyless())];
+  const [mine, theirs] = [await bundleOf(one), await bundleOf(two)];
+  const foreign = {
+    ...mine.bundle,
+    verificationMaterial: {
+      ...mine.bundle.verificationMaterial,
+      tlogEntries: theirs.bundle.verificationMaterial.tlogEntries,
+    },
+  };
+  const store = new MemoryStore();
+  const [artifact] = await signImage(await keyless(), one.image, store, { forms: ["bundle"] });
+  if (artifact === undefined) throw new Error("Cannot find the bundle");
+  const layer = await store.write(once(JSON.stringify(foreign)), mine.layer.mediaType);
+  const manifest = parseManifest(await readBlob(artifact.source.blob(artifact.descriptor)));
+  await store.write(once("{}"), manifest.config.mediaType);
+  await store.keep(
+    await store.write(once(JSON.stringify({ ...manifest, layers: [layer] })), artifact.descriptor.mediaType),
+  );
+
+  await expect(verifyImage(store, one.image, { trust: trusting() })).rejects.toMatchObject({
+    rejected: [{ form: "bundle", reason: "LOG" }],
+  });
+});
+
 test("a log entry of something else is refused", async () => {
   const [one, two] = [await signedBy(await keyless()), await signedBy(await keyless())];
   const [theirs] = await layers(two);
@@ -167,6 +238,14 @@ test("a root that leaves open from when a key counts is refused", () => {
 
 async function layers({ store, image }: { readonly store: MemoryStore; readonly image: Descriptor }) {
   return parseManifest(await readBlob(store.blob(await store.resolve(cosignTag(image, "sig"))))).layers;
+}
+
+const bundleSchema = z.looseObject({ verificationMaterial: z.looseObject({ tlogEntries: z.array(z.unknown()) }) });
+
+async function bundleOf({ store, image }: { readonly store: MemoryStore; readonly image: Descriptor }) {
+  const [referrer = image] = await store.referrers(image);
+  const [layer = image] = parseManifest(await readBlob(store.blob(referrer))).layers;
+  return { layer, bundle: bundleSchema.parse(JSON.parse(Buffer.from(await readBlob(store.blob(layer))).toString())) };
 }
 
 async function* once(text: string): AsyncGenerator<Uint8Array> {

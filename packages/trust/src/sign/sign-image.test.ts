@@ -93,6 +93,24 @@ test("signatures that are there already stay", async () => {
   expect(both.signatures).toHaveLength(4);
 });
 
+test("a bad signature beside a good one does no harm, and is told", async () => {
+  const { store, image } = await signed();
+  const [bundle] = await signImage(signer, image, store, { forms: ["bundle"] });
+  if (bundle === undefined) throw new Error("Cannot find the bundle");
+  const manifest = parseManifest(await readBlob(bundle.source.blob(bundle.descriptor)));
+  const [layer = image] = manifest.layers;
+  const changed = Buffer.from(await readBlob(bundle.source.blob(layer)))
+    .toString()
+    .replace(/"sig":"(.{8})../, '"sig":"$1AA');
+  const bad = await store.write(once(changed), layer.mediaType);
+  await store.keep(await store.write(once(JSON.stringify({ ...manifest, layers: [bad] })), mediaTypes.ociManifest));
+
+  const { signatures, rejected } = await verifyImage(store, image, { trust });
+
+  expect(signatures).toHaveLength(2);
+  expect(rejected).toMatchObject([{ digest: bad.digest, form: "bundle", reason: "SIGNATURE" }]);
+});
+
 test("signatures of one image say nothing of another", async () => {
   const { store, image } = await signed();
   const other: Descriptor = { ...image, digest: `sha256:${"0".repeat(64)}` };
@@ -118,4 +136,8 @@ async function layersOf({ source, descriptor }: Artifact): Promise<{
     })),
   );
   return { manifest: Buffer.from(bytes).toString(), layers };
+}
+
+async function* once(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
 }
