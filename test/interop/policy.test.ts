@@ -61,10 +61,9 @@ let count = 0;
 async function judged(policy: unknown, place: string): Promise<{ readonly skopeo: boolean; readonly lading: boolean }> {
   const file = at(`policy-${++count}.json`);
   await writeFile(file, JSON.stringify(policy));
-  const skopeo = await attempt("skopeo", [
-    ...["--policy", file, "--registries.d", at("registries.d"), "--tmpdir", folder.path],
-    ...["copy", "--src-tls-verify=false", "--remove-signatures", place, `dir:${at(`skopeo-${count}`)}`],
-  ]);
+  const reading = ["--policy", file, "--registries.d", at("registries.d"), "--tmpdir", folder.path];
+  const copying = ["copy", "--src-tls-verify=false", "--remove-signatures", place, `dir:${at(`skopeo-${count}`)}`];
+  const skopeo = await attempt("skopeo", [...reading, ...copying]);
   const own = place.replace(/^docker:\/\//, "");
   const ended = await attempt(ladingCommand, [
     "copy",

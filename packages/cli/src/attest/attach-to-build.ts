@@ -37,7 +37,7 @@ export interface BesideBuild {
   readonly attestations: readonly Attestation[];
   readonly signatures: readonly Attached[];
   /** What a destination gets: of tags, what they have there already stays. */
-  artifactsFor(destination: Destination): Promise<readonly Artifact[]>;
+  readonly artifactsFor: (destination: Destination) => Promise<readonly Artifact[]>;
 }
 
 export interface BesideOptions extends Options {
@@ -128,17 +128,18 @@ function namesAt(destination: Destination, names: readonly string[]): readonly s
 
 /** Signs the same bytes once: an image goes to several places, and each signature may ask several services. */
 function signingOnce(signer: ImageSigner): ImageSigner {
-  const once = <T>(sign: (bytes: Uint8Array) => Promise<T>): ((bytes: Uint8Array) => Promise<T>) => {
-    const signed = new Map<Digest, Promise<T>>();
-    return async (bytes) => {
-      const digest = digestOf(bytes);
-      const result = signed.get(digest) ?? sign(bytes);
-      signed.set(digest, result);
-      return await result;
-    };
-  };
   return {
     statement: once(async (bytes) => await signer.statement(bytes)),
     payload: once(async (bytes) => await signer.payload(bytes)),
+  };
+}
+
+function once<T>(sign: (bytes: Uint8Array) => Promise<T>): (bytes: Uint8Array) => Promise<T> {
+  const signed = new Map<Digest, Promise<T>>();
+  return async (bytes) => {
+    const digest = digestOf(bytes);
+    const result = signed.get(digest) ?? sign(bytes);
+    signed.set(digest, result);
+    return await result;
   };
 }

@@ -31,11 +31,13 @@ const root = z.object({
   ),
 });
 
+function pem(label: string, body = ""): string {
+  return Buffer.from(`-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`).toString("base64");
+}
+
 /** The authority and the log of a sigstore, as a policy has them. */
 function dataOf({ trustedRoot }: Sigstore): { readonly ca: string; readonly log: string } {
   const { tlogs, certificateAuthorities } = root.parse(JSON.parse(trustedRoot));
-  const pem = (label: string, body = ""): string =>
-    Buffer.from(`-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`).toString("base64");
   return {
     ca: pem("CERTIFICATE", certificateAuthorities[0]?.certChain.certificates[0]?.rawBytes),
     log: pem("PUBLIC KEY", tlogs[0]?.publicKey.rawBytes),

@@ -155,6 +155,6 @@ async function textsIn(
   ];
 }
 
-function given(it: object, names: readonly string[]): number {
-  return names.filter((name) => name in it && it[name as keyof typeof it] !== undefined).length;
+function given(it: Readonly<Record<string, unknown>>, names: readonly string[]): number {
+  return names.filter((name) => it[name] !== undefined).length;
 }

@@ -18,7 +18,7 @@ export interface Witnesses {
 export interface KeylessOptions extends Witnesses {
   /** A certificate authority: Fulcio. */
   readonly fulcioUrl: string;
-  /** An OpenID Connect token. Default: of the environment, SIGSTORE_ID_TOKEN, GitHub Actions or Buildkite. */
+  /** An OpenID Connect token. Default: of SIGSTORE_ID_TOKEN, GitHub Actions or Buildkite. */
   readonly identityToken?: string | undefined;
 }
 
@@ -32,15 +32,20 @@ export function keySigner(key: SigningKey, witnesses: Witnesses = {}): ImageSign
  * it was made with. Throws TrustError TOKEN or SIGNING, neither of which holds the token.
  */
 export async function keylessSigner({ fulcioUrl, identityToken, ...witnesses }: KeylessOptions): Promise<ImageSigner> {
-  const token = checkToken(identityToken ?? (await tokenOfEnvironment()));
-  const fulcio = new FulcioSigner({
-    fulcioBaseURL: fulcioUrl,
-    identityProvider: { getToken: async () => token },
-    ...patience,
-  });
+  let token = checkToken(identityToken ?? (await tokenOfEnvironment()));
+  // Those of a CI last for minutes, and what is to be signed may take longer to build.
+  const getToken = async (): Promise<string> => {
+    if (identityToken === undefined && endsSoon(token)) token = checkToken(await tokenOfEnvironment());
+    return token;
+  };
+  const fulcio = new FulcioSigner({ fulcioBaseURL: fulcioUrl, identityProvider: { getToken }, ...patience });
   const signer: Signer = {
     sign: async (data) =>
-      await attempt(`Cannot get a certificate from ${fulcioUrl}`, async () => await fulcio.sign(data), token),
+      await attempt(
+        `Cannot get a certificate from ${fulcioUrl}`,
+        async () => await fulcio.sign(data),
+        () => token,
+      ),
   };
   return imageSigner(signer, witnessesOf(witnesses));
 }
@@ -64,38 +69,47 @@ function telling(witness: Witness, what: string): Witness {
 }
 
 async function tokenOfEnvironment(): Promise<string> {
-  try {
-    return await new CIContextProvider("sigstore").getToken();
-  } catch {
-    // What it says of each provider is "no token available"; where one had an answer, that may hold the token.
-    throw new TrustError("TOKEN", "Cannot find an identity token", {
-      hint: "Give --identity-token FILE or SIGSTORE_ID_TOKEN; GitHub Actions has one with `permissions: id-token: write`",
-    });
-  }
+  // An answer without a token is undefined, whatever the types say.
+  const token: unknown = await new CIContextProvider("sigstore").getToken().catch(() => undefined);
+  if (typeof token === "string") return token;
+  // What the provider says is "no tokens available"; where one had an answer, that may hold the token.
+  if (process.env["ACTIONS_ID_TOKEN_REQUEST_URL"] !== undefined)
+    throw new TrustError("TOKEN", "Cannot get an identity token: GitHub Actions, which was asked for one, gave none");
+  throw new TrustError("TOKEN", "Cannot find an identity token", {
+    hint: "Give --identity-token FILE or SIGSTORE_ID_TOKEN; GitHub Actions has one with `permissions: id-token: write`, GitLab with `id_tokens`",
+  });
 }
 
 // Fulcio's client takes it apart and says all of it when it cannot.
 function checkToken(token: string): string {
   const trimmed = token.trim();
-  const [, payload] = trimmed.split(".");
   const wrong = new TrustError("TOKEN", "Cannot use the identity token: it is no JSON Web Token", {
     hint: "Expected the token alone: three parts, with dots between them",
   });
-  if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(trimmed)) throw wrong;
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(payload ?? "", "base64url").toString());
-    if (typeof claims !== "object" || claims === null) throw wrong;
-  } catch {
-    throw wrong;
-  }
+  if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(trimmed) || claimsOf(trimmed) === undefined) throw wrong;
   return trimmed;
 }
 
-async function attempt<T>(what: string, task: () => Promise<T>, secret?: string): Promise<T> {
+/** Whether a token will no longer do in a minute. */
+function endsSoon(token: string): boolean {
+  const ends = claimsOf(token)?.["exp"];
+  return typeof ends === "number" && ends * 1000 < Date.now() + 60_000;
+}
+
+function claimsOf(token: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    return typeof claims === "object" && claims !== null ? { ...claims } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function attempt<T>(what: string, task: () => Promise<T>, secret?: () => string): Promise<T> {
   try {
     return await task();
   } catch (error) {
-    throw new TrustError(codeOf(error), what, { cause: new Error(messagesOf(error, secret)) });
+    throw new TrustError(codeOf(error), what, { cause: new Error(messagesOf(error, secret?.())) });
   }
 }
 

@@ -1,3 +1,6 @@
+import { once as event } from "node:events";
+import { createServer } from "node:http";
+import { inspect } from "node:util";
 import { copy, type Descriptor, MemoryStore, parseManifest, readBlob } from "@lading/oci";
 import { identityToken, randomImage, type Sigstore, startSigstore } from "@lading/testkit";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -228,6 +231,79 @@ test("no error has the token in it", async () => {
   }
 }, 30_000);
 
+/** GitHub's service of tokens: answers as told, and remembers what it was asked with. */
+async function startTokens(answers: readonly (readonly [number, unknown])[]) {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    const [status, body] = answers[Math.min(asked.length, answers.length - 1)] ?? [500, {}];
+    asked.push(`${request.url} ${request.headers.authorization}`);
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  });
+  await event(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  vi.stubEnv(
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/t?a=1`,
+  );
+  vi.stubEnv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "request-secret");
+  return {
+    asked,
+    [Symbol.asyncDispose]: async () => {
+      vi.unstubAllEnvs();
+      server.closeAllConnections();
+      server.close();
+      await event(server, "close");
+    },
+  };
+}
+
+test("a CI's token is asked for, and again when it ends", async () => {
+  const [short, long] = [-30, 3600].map((seconds) => endingToken(Math.floor(Date.now() / 1000) + seconds));
+  await using tokens = await startTokens([
+    [200, { value: short }],
+    [200, { value: long }],
+  ]);
+  const signer = await keylessSigner({ fulcioUrl: sigstore.url, rekorUrl: sigstore.url });
+  const { store, image } = await signedBy(signer);
+  expect(forms(await verifyImage(store, image, { trust: trusting() }))).toEqual(["bundle", "tag"]);
+  expect(tokens.asked).toEqual([
+    "/t?a=1&audience=sigstore Bearer request-secret",
+    "/t?a=1&audience=sigstore Bearer request-secret",
+  ]);
+});
+
+test("GitLab's token is in the environment", async () => {
+  vi.stubEnv("SIGSTORE_ID_TOKEN", token);
+  try {
+    const { store, image } = await signedBy(await keylessSigner({ fulcioUrl: sigstore.url, rekorUrl: sigstore.url }));
+    expect(forms(await verifyImage(store, image, { trust: trusting() }))).toEqual(["bundle", "tag"]);
+  } finally {
+    vi.unstubAllEnvs();
+  }
+});
+
+test.each([
+  [403, { message: "request-secret is not allowed" }],
+  [200, {}],
+  [200, "request-secret"],
+])("a CI that answers %i %j has no token, which is told without a secret", async (status, body) => {
+  await using _ = await startTokens([[status, body]]);
+  const error: unknown = await keylessSigner({ fulcioUrl: sigstore.url }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    code: "TOKEN",
+    message: "Cannot get an identity token: GitHub Actions, which was asked for one, gave none",
+  });
+  expect(inspect(error, { depth: 9 })).not.toContain("request-secret");
+});
+
+test("without a token anywhere nobody is asked", async () => {
+  for (const name of ["SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "BUILDKITE"]) vi.stubEnv(name, undefined);
+  await expect(keylessSigner({ fulcioUrl: sigstore.url }).finally(() => vi.unstubAllEnvs())).rejects.toMatchObject({
+    code: "TOKEN",
+    message: "Cannot find an identity token",
+  });
+});
+
 test("a root that leaves open from when a key counts is refused", () => {
   const root = sigstore.trustedRoot.replace('"validFor":{"start":"2020-01-01T00:00:00Z"}', '"validFor":{}');
   expect(() => readTrustedRoot(root, "root.json")).toThrow(
@@ -238,6 +314,13 @@ test("a root that leaves open from when a key counts is refused", () => {
 
 async function layers({ store, image }: { readonly store: MemoryStore; readonly image: Descriptor }) {
   return parseManifest(await readBlob(store.blob(await store.resolve(cosignTag(image, "sig"))))).layers;
+}
+
+function endingToken(exp: number): string {
+  const [header, payload, signature] = token.split(".");
+  const claims: unknown = JSON.parse(Buffer.from(payload ?? "", "base64url").toString());
+  const ending = Buffer.from(JSON.stringify(Object.assign({ exp }, claims))).toString("base64url");
+  return [header, ending, signature].join(".");
 }
 
 const bundleSchema = z.looseObject({ verificationMaterial: z.looseObject({ tlogEntries: z.array(z.unknown()) }) });
