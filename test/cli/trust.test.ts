@@ -152,6 +152,41 @@ test("an identity signs by its token, which nobody is shown", async () => {
   );
 });
 
+test("a signing config says which services sign", async () => {
+  await using work = await signingWorkspace();
+  await using sigstore = await startSigstore();
+  const service = (version: number, path = ""): object => ({
+    url: `${sigstore.url}${path}`,
+    majorApiVersion: version,
+    validFor: { start: "2020-01-01T00:00:00Z" },
+    operator: "acme.example",
+  });
+  const config = {
+    mediaType: "application/vnd.dev.sigstore.signingconfig.v0.2+json",
+    caUrls: [service(1)],
+    rekorTlogUrls: [service(2)],
+    rekorTlogConfig: { selector: "ANY" },
+    tsaUrls: [service(1, "/api/v1/timestamp")],
+    tsaConfig: { selector: "ANY" },
+  };
+  await work.write({
+    "root.json": sigstore.trustedRoot,
+    token: identityToken("ci@acme.example", "https://id.example"),
+    "config.json": JSON.stringify(config),
+    "timeless.json": JSON.stringify({ ...config, tsaUrls: [] }),
+  });
+  const sign = ["sign", "--identity-token", "token", "--signing-config"];
+
+  await done(work, [...sign, "config.json", "--keyless", "oci:layout"]);
+
+  const whom = ["--certificate-identity", "ci@acme.example", "--certificate-oidc-issuer", "https://id.example"];
+  await done(work, ["verify", "--offline", ...whom, "--trusted-root", "root.json", "oci:layout"]);
+  await refused(work, [...sign, "timeless.json", "--keyless", "oci:layout"], "none of its services says when", 2);
+  await refused(work, [...sign, "config.json", "--rekor-url", sigstore.url, "oci:layout", "--keyless"], "at once", 2);
+  await refused(work, [...sign, "config.json", "--key", "cosign.key", "oci:layout"], "its log is of version 2", 2);
+  await refused(work, [...sign, "token", "--keyless", "oci:layout"], "it is no signing config", 1);
+});
+
 test("a policy holds for all that use images of others", async () => {
   await using work = await signingWorkspace();
   await done(work, ["keygen", "--output-key-prefix", "other"], password);

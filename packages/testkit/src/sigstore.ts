@@ -13,6 +13,7 @@ import {
   tsaHandler,
 } from "@sigstore/mock";
 import { z } from "zod";
+import { logEntryV2 } from "./rekor-v2.ts";
 
 export interface Sigstore extends AsyncDisposable {
   /** Where the certificate authority, the log and the timestamp authority are, all three. */
@@ -28,7 +29,7 @@ export interface StartSigstoreOptions {
   readonly certificatesOf?: Date;
 }
 
-/** A Fulcio, a Rekor and a timestamp authority on loopback, which believe every token. */
+/** A Fulcio, a Rekor of both versions and a timestamp authority on loopback, which believe every token. */
 export async function startSigstore({ certificatesOf }: StartSigstoreOptions = {}): Promise<Sigstore> {
   const requests: string[] = [];
   const handlers = new Map<string, HandlerFn>();
@@ -55,11 +56,17 @@ export async function startSigstore({ certificatesOf }: StartSigstoreOptions = {
   now.setMilliseconds(123);
   const ctlog = await initializeCTLog(keyPair(), certificatesOf ?? now);
   const authority = await initializeCA(keyPair(), ctlog, certificatesOf ?? now);
-  const tlog = await initializeTLog(url, keyPair(), now);
+  const logKeys = keyPair();
+  const tlog = await initializeTLog(url, logKeys, now);
   const clock = await initializeTSA(keyPair(), now);
   const log: typeof tlog.log = tlog.log.bind(tlog);
   tlog.log = async (proposed) => await log(asRekorKeeps(proposed));
   for (const { path, fn } of [fulcioHandler(authority), rekorHandler(tlog), tsaHandler(clock)]) handlers.set(path, fn);
+  handlers.set("/api/v2/log/entries", async (body) => ({
+    statusCode: 201,
+    contentType: "application/json",
+    response: logEntryV2(body, new URL(url).host, logKeys),
+  }));
 
   return {
     url,

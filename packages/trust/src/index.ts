@@ -23,7 +23,15 @@ export { kindAnnotation, kinds } from "./attach/cosign-tag.ts";
 export { type Statement, statementOf } from "./attest/statement.ts";
 export { parsePredicateType, signaturePredicate } from "./attest/predicate-type.ts";
 export type { ImageSigner, SignatureForm, SignedStatement } from "./sign/image-signer.ts";
-export { type KeylessOptions, keylessSigner, keySigner, publicGood, type Witnesses } from "./sign/authorities.ts";
+export { readSigningConfig } from "./sign/signing-config.ts";
+export {
+  type KeylessOptions,
+  keylessSigner,
+  keySigner,
+  publicGood,
+  type SigningServices,
+  type Witnesses,
+} from "./sign/authorities.ts";
 export { signImage, type SignImageOptions } from "./sign/sign-image.ts";
 export { readTrustedRoot, type TrustedRoot } from "./verify/trusted-root.ts";
 export type { Identity, Trust, TrustedIdentities, TrustedKeys } from "./verify/trust.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
-import type { ImageSigner, SignatureForm, Witnesses } from "@lading/trust";
+import type { ImageSigner, SignatureForm, SigningServices } from "@lading/trust";
 import type { Options } from "yargs";
 import type { Flags } from "../flags.ts";
 import { UsageError } from "../usage.ts";
@@ -18,6 +18,11 @@ export const signingOptions: Readonly<Record<string, Options>> = {
     type: "string",
     requiresArg: true,
     describe: "file with the token, - for stdin; default: SIGSTORE_ID_TOKEN, or the CI's",
+  },
+  "signing-config": {
+    type: "string",
+    requiresArg: true,
+    describe: "signing_config.json that says which services to sign with, in place of their URLs",
   },
   "fulcio-url": { type: "string", requiresArg: true, describe: "certificate authority, for --keyless" },
   "rekor-url": { type: "string", requiresArg: true, describe: "transparency log to have the signature in" },
@@ -50,22 +55,24 @@ export function signingTime(epoch: string | undefined = process.env["SOURCE_DATE
 export async function signerFrom(flags: Flags, signal: AbortSignal): Promise<ImageSigner> {
   const key = flags.text("key");
   const keyless = flags.on("keyless") || flags.text("fulcio-url") !== undefined;
+  const config = flags.text("signing-config");
   if (key !== undefined && keyless) throw new UsageError("Cannot sign with --key and --keyless at once");
   if (key === undefined && !keyless)
     throw new UsageError("Cannot sign without a key", {
       hint: "Give --key cosign.key (`lading keygen` makes one), or --keyless for an identity token",
     });
-  const witnesses = witnessesFrom(flags, keyless);
-  if (flags.on("offline") && (keyless || Object.values(witnesses).some((url) => url !== undefined)))
+  const services = config === undefined ? servicesFrom(flags, keyless) : await servicesIn(config, flags, keyless);
+  const { fulcioUrl, ...witnesses } = services;
+  if (flags.on("offline") && (keyless || witnesses.rekorUrl !== undefined || witnesses.timestampUrl !== undefined))
     throw new UsageError("Cannot ask certificate authorities, logs or timestamp authorities with --offline");
 
   const { keylessSigner, keySigner, publicGood, readSigningKey } = await import("@lading/trust");
   if (key === undefined)
     return await keylessSigner({
-      fulcioUrl: urlFrom(flags, "fulcio-url") ?? publicGood.fulcio,
+      fulcioUrl: fulcioUrl ?? publicGood.fulcio,
       identityToken: await tokenFrom(flags),
       ...witnesses,
-      ...(needsPublicLog(flags, witnesses) ? { rekorUrl: publicGood.rekor } : {}),
+      ...(config === undefined && needsPublicLog(flags, witnesses) ? { rekorUrl: publicGood.rekor } : {}),
     });
   const content = await readFile(key, "utf8").catch((cause: unknown) => {
     throw new UsageError(`Cannot read the key "${key}"`, { cause });
@@ -74,18 +81,47 @@ export async function signerFrom(flags: Flags, signal: AbortSignal): Promise<Ima
   return keySigner(await readSigningKey(content, key, { password }), witnesses);
 }
 
-function witnessesFrom(flags: Flags, keyless: boolean): Witnesses {
-  const witnesses = { rekorUrl: urlFrom(flags, "rekor-url"), timestampUrl: urlFrom(flags, "timestamp-server-url") };
-  const none = witnesses.rekorUrl === undefined && witnesses.timestampUrl === undefined;
+function servicesFrom(flags: Flags, keyless: boolean): SigningServices {
+  const services = {
+    fulcioUrl: urlFrom(flags, "fulcio-url"),
+    rekorUrl: urlFrom(flags, "rekor-url"),
+    timestampUrl: urlFrom(flags, "timestamp-server-url"),
+  };
+  const none = services.rekorUrl === undefined && services.timestampUrl === undefined;
   const ownAuthority = flags.text("fulcio-url") !== undefined;
   if (keyless && none && (ownAuthority || flags.switched("tlog-upload") === false))
     throw new UsageError("Cannot sign by identity without a log and without a timestamp authority", {
       hint: "Its certificate ends in minutes: give --rekor-url or --timestamp-server-url, to say that it was valid then",
     });
-  return witnesses;
+  return services;
 }
 
-function needsPublicLog(flags: Flags, { rekorUrl }: Witnesses): boolean {
+async function servicesIn(file: string, flags: Flags, keyless: boolean): Promise<SigningServices> {
+  const other = ["fulcio-url", "rekor-url", "timestamp-server-url", "tlog-upload"].find((name) => flags.given(name));
+  if (other !== undefined) throw new UsageError(`Cannot use --signing-config and --${other} at once`);
+  const content = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw new UsageError(`Cannot read the signing config "${file}"`, { cause });
+  });
+  const { readSigningConfig } = await import("@lading/trust");
+  const services = readSigningConfig(content, file);
+  if (keyless && services.fulcioUrl === undefined)
+    throw new UsageError(`Cannot sign by identity with "${file}": it names no certificate authority`);
+  if (
+    keyless &&
+    services.timestampUrl === undefined &&
+    (services.rekorUrl === undefined || services.rekorVersion === 2)
+  )
+    throw new UsageError(`Cannot sign by identity with "${file}": none of its services says when that was`, {
+      hint: "Its certificate ends in minutes: a timestamp authority, or a log of version 1, says that it was valid then",
+    });
+  if (!keyless && services.rekorVersion === 2)
+    throw new UsageError(
+      `Cannot sign with --key and "${file}": its log is of version 2, which takes certificates alone here`,
+    );
+  return services;
+}
+
+function needsPublicLog(flags: Flags, { rekorUrl }: SigningServices): boolean {
   return rekorUrl === undefined && flags.switched("tlog-upload") !== false && flags.text("fulcio-url") === undefined;
 }
 

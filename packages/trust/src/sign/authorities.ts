@@ -9,10 +9,18 @@ export const publicGood = { fulcio: "https://fulcio.sigstore.dev", rekor: "https
 
 /** Who sees a signature when it is made, and vouches for that. */
 export interface Witnesses {
-  /** A transparency log: Rekor, version 1. */
+  /** A transparency log: Rekor. */
   readonly rekorUrl?: string | undefined;
+  /** Of its API. Version 2 gives no time, and logs of it take certificates alone here. Default: 1. */
+  readonly rekorVersion?: 1 | 2 | undefined;
   /** A timestamp authority (RFC 3161): the URL that requests are posted to, or its host alone, which stands for `/api/v1/timestamp` there. */
   readonly timestampUrl?: string | undefined;
+}
+
+/** Who makes signatures, with which witnesses. */
+export interface SigningServices extends Witnesses {
+  /** A certificate authority: Fulcio. */
+  readonly fulcioUrl?: string | undefined;
 }
 
 export interface KeylessOptions extends Witnesses {
@@ -22,9 +30,11 @@ export interface KeylessOptions extends Witnesses {
   readonly identityToken?: string | undefined;
 }
 
-/** Signs with a key, and has witnesses see it; without any it asks nobody. */
+/** Signs with a key, and has witnesses see it; without any it asks nobody. Throws TypeError for a log of version 2. */
 export function keySigner(key: SigningKey, witnesses: Witnesses = {}): ImageSigner {
-  return imageSigner(localSigner(key), witnessesOf(witnesses), key.publicKey.hint);
+  if (witnesses.rekorVersion === 2) throw new TypeError("A Rekor of version 2 takes no signature by a key here");
+  const seenBy = witnessesOf(witnesses);
+  return imageSigner(localSigner(key), { statement: seenBy, payload: seenBy }, key.publicKey.hint);
 }
 
 /**
@@ -47,14 +57,19 @@ export async function keylessSigner({ fulcioUrl, identityToken, ...witnesses }: 
         () => token,
       ),
   };
-  return imageSigner(signer, witnessesOf(witnesses));
+  const statement = witnessesOf(witnesses);
+  // The older form has no place for what a log of version 2 says.
+  const payload = witnesses.rekorVersion === 2 ? witnessesOf({ timestampUrl: witnesses.timestampUrl }) : statement;
+  return imageSigner(signer, { statement, payload });
 }
 
 const patience = { timeout: 30_000, retry: { retries: 2, minTimeout: 500 } };
 
-function witnessesOf({ rekorUrl, timestampUrl }: Witnesses): readonly Witness[] {
+function witnessesOf({ rekorUrl, rekorVersion = 1, timestampUrl }: Witnesses): readonly Witness[] {
   const rekor =
-    rekorUrl === undefined ? [] : [new RekorWitness({ rekorBaseURL: rekorUrl, entryType: "dsse", ...patience })];
+    rekorUrl === undefined
+      ? []
+      : [new RekorWitness({ rekorBaseURL: rekorUrl, majorApiVersion: rekorVersion, entryType: "dsse", ...patience })];
   const tsa = timestampUrl === undefined ? [] : [new TSAWitness({ tsaBaseURL: timestampUrl, ...patience })];
   return [
     ...rekor.map((witness) => telling(witness, `Cannot log the signature at ${rekorUrl}`)),

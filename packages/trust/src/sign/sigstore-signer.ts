@@ -18,12 +18,18 @@ export function localSigner({ privateKey, publicKey }: SigningKey): Signer {
   };
 }
 
-/** An image signer of any signer and witnesses of sigstore's; `hint` names the key in bundles. */
-export function imageSigner(signer: Signer, witnesses: readonly Witness[], hint?: string): ImageSigner {
-  const made = { signer, witnesses: [...witnesses] };
+/** An image signer of any signer of sigstore's, with who sees what it signs; `hint` names the key in bundles. */
+export function imageSigner(
+  signer: Signer,
+  witnesses: Readonly<Record<keyof ImageSigner, readonly Witness[]>>,
+  hint?: string,
+): ImageSigner {
   return {
     statement: async (statement) => {
-      const bundle = await new DSSEBundleBuilder(made).create({ data: Buffer.from(statement), type: statementType });
+      const bundle = await new DSSEBundleBuilder({ signer, witnesses: [...witnesses.statement] }).create({
+        data: Buffer.from(statement),
+        type: statementType,
+      });
       const { content, timestampVerificationData } = bundle.verificationMaterial;
       if (timestampVerificationData?.rfc3161Timestamps.length === 0)
         bundle.verificationMaterial.timestampVerificationData = undefined;
@@ -36,7 +42,11 @@ export function imageSigner(signer: Signer, witnesses: readonly Witness[], hint?
       };
     },
     payload: async (payload) =>
-      annotationsOf(await new MessageSignatureBundleBuilder(made).create({ data: Buffer.from(payload) })),
+      annotationsOf(
+        await new MessageSignatureBundleBuilder({ signer, witnesses: [...witnesses.payload] }).create({
+          data: Buffer.from(payload),
+        }),
+      ),
   };
 }
 
