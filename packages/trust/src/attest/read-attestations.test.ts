@@ -10,12 +10,14 @@ import {
 } from "@lading/oci";
 import { buildkitImage, type BuildkitStatement, buildkitStatements, randomImage } from "@lading/testkit";
 import { expect, test } from "vitest";
+import { attach } from "../attach/artifact.ts";
 import { generateSigningKey } from "../keys/signing-key.ts";
 import { keySigner } from "../sign/authorities.ts";
-import { attachStatement } from "./attach-statement.ts";
+import type { ImageSigner } from "../sign/image-signer.ts";
+import { attestImage } from "./attest-image.ts";
 import { provenanceType } from "./provenance.ts";
 import { readAttestations } from "./read-attestations.ts";
-import { statementOf } from "./statement.ts";
+import { type Statement, statementOf } from "./statement.ts";
 
 const spdx = "https://spdx.dev/Document";
 const bom = "https://cyclonedx.org/bom";
@@ -35,15 +37,17 @@ test("statements of our own are read, from the image and from its index, signed 
   const { source, descriptor: index, images } = await randomImage({ platforms: ["linux/amd64", "linux/arm64"] });
   const [{ descriptor: image } = { descriptor: index }, { descriptor: other } = { descriptor: index }] = images;
   const signer = keySigner(generateSigningKey());
-  const sign = async (bytes: Uint8Array): Promise<Uint8Array> => await signer.bundle(bytes);
+  const attested = async (subject: Descriptor, statement: Statement, by?: ImageSigner): Promise<Descriptor> => {
+    const artifacts = await attestImage(subject, [statement], source, { signer: by, forms: ["bundle"] });
+    await attach(source, artifacts);
+    return artifacts[0]?.descriptor ?? subject;
+  };
   const tools = { components: [{ name: "lading", version: "1.0.0" }] };
-  const sbom = await attachStatement(source, image, statementOf([image], bom, { metadata: { tools } }));
-  await attachStatement(source, other, statementOf([other], bom, {}));
+  const sbom = await attested(image, statementOf([image], bom, { metadata: { tools } }));
+  await attested(other, statementOf([other], bom, {}));
   const predicate = { runDetails: { builder: { id: "https://acme.example/ci" } } };
-  const provenance = await attachStatement(source, index, statementOf([index, image], provenanceType, predicate), {
-    sign,
-  });
-  await attachStatement(source, image, statementOf([image], "https://sigstore.dev/cosign/sign/v1", {}), { sign });
+  const provenance = await attested(index, statementOf([index, image], provenanceType, predicate), signer);
+  await attested(image, statementOf([image], "https://sigstore.dev/cosign/sign/v1", {}), signer);
 
   expect(await said(source, image, index)).toEqual([
     {

@@ -10,7 +10,7 @@ import {
   type Source,
 } from "@lading/oci";
 import { z } from "zod";
-import { envelopeType } from "../sign/artifacts.ts";
+import { envelopeType } from "../attach/cosign-tag.ts";
 import { candidateLimit } from "../verify/candidate.ts";
 import { makerOf } from "./maker.ts";
 import { isAbout, parseStatement, type ParsedStatement } from "./parse-statement.ts";
