@@ -79,7 +79,7 @@ test.runIf(canRun)("a build that is interrupted or killed in a RUN leaves nothin
 
   const interrupted = await beginBuild(work);
   expect(interrupted.ids.length).toBe(1);
-  expect(processesOf(marker).length).toBe(1);
+  await expect.poll(() => processesOf(marker).length).toBe(1);
   const { code, said } = await interrupted.end("SIGINT");
   expect(code).toBe(130);
   // Neither a time that it took, nor a failure of its own.
