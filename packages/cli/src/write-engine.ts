@@ -45,6 +45,7 @@ export async function writeToEngine(
     for (const one of wanted.length === 0 ? [undefined] : wanted)
       await importImage(engine, counted, image.descriptor, { name: one, facts: pool.facts, signal });
   }
+  await pool.given(engine, image.manifest.config.digest, { signal });
   const written = { place: shown, size: bytes, unchanged, ms: performance.now() - begun };
   onEvent?.({ type: "write-done", ...written });
   return written;
