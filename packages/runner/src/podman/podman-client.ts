@@ -10,6 +10,9 @@ import { podmanError } from "./podman-error.ts";
 // The oldest that is spoken to; podman keeps its answers to old clients as they were.
 const version = "v4.0.0";
 
+// Else Node works out a name for TLS, which there is none of, and compiles what addresses look like: some milliseconds.
+const plain = { servername: "" };
+
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface CallOptions extends Options {
@@ -127,6 +130,7 @@ export class PodmanClient implements Disposable {
   ): { readonly call: ClientRequest; readonly answer: Promise<IncomingMessage> } {
     const { query = {}, signal } = options;
     const call = request({
+      ...plain,
       socketPath: this.#socket,
       agent: this.#agent,
       method,
@@ -170,6 +174,7 @@ export class PodmanClient implements Disposable {
 export async function ping(socket: string, { signal }: Options = {}): Promise<string | undefined> {
   const limit = AbortSignal.timeout(5000);
   const call = request({
+    ...plain,
     socketPath: socket,
     path: "/_ping",
     agent: false,

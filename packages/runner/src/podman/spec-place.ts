@@ -1,15 +1,14 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import type { ContainerPlan } from "../container-plan.ts";
 import { RunnerError } from "../errors.ts";
 import { mustBeNamespace } from "../network/shared-namespaces.ts";
 import type { IdMaps } from "../spec/namespaces.ts";
 import { type ContainerStore, newContainerId } from "../state/container-store.ts";
 import { handOnIdMaps, idMapsOf, releaseIdMaps } from "../state/id-maps.ts";
-import { readJson, replaceJson } from "../state/json-file.ts";
+import { replaceJson } from "../state/json-file.ts";
 import { isAlive } from "../state/process-id.ts";
 import type { Namespace, SpecPlace } from "./spec-generator.ts";
 
@@ -20,13 +19,23 @@ import type { Namespace, SpecPlace } from "./spec-generator.ts";
 /** Where a seccomp profile lies: podman reads it from a file, in docker's format, of which a runtime's is a part. */
 export function seccompFile(root: string, profile: ContainerPlan["seccomp"]): string | undefined {
   if (profile === undefined) return undefined;
-  const digest = createHash("sha256").update(JSON.stringify(profile)).digest("hex");
+  const text = JSON.stringify(profile);
+  const digest = createHash("sha256").update(text).digest("hex");
   const file = join(root, "podman", `seccomp-${digest}.json`);
-  if (!isDeepStrictEqual(readJson(file), JSON.parse(JSON.stringify(profile)))) {
+  if (readText(file) !== text) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     replaceJson(file, profile);
   }
   return file;
+}
+
+/** undefined when it is not there. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 /**
