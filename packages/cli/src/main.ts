@@ -15,13 +15,14 @@ export async function main(args: readonly string[]): Promise<void> {
 
   using interruption = new Interruption();
   // `lading inspect … | head` is no failure; of `lading run … | head` the program has to hear.
-  for (const stream of [process.stdout, process.stderr])
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE" || !interruption.breakPipe()) process.exit(error.code === "EPIPE" ? 0 : 1);
-    });
+  const isHandled = (error: NodeJS.ErrnoException): boolean => error.code === "EPIPE" && interruption.breakPipe();
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (!isHandled(error)) process.exit(error.code === "EPIPE" ? 0 : 1);
+  });
 
-  // Also what a description's own code throws when nobody listens.
+  // Also what a description's own code throws when nobody listens, and what comes of a stderr that is closed.
   process.on("uncaughtException", (error) => {
+    if (isHandled(error)) return;
     process.stderr.write(explain(error, styleFor(process.stderr), { verbose: args.includes("--verbose") }));
     process.exit(1);
   });
