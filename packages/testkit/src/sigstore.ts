@@ -52,7 +52,8 @@ export async function startSigstore({ certificatesOf }: StartSigstoreOptions = {
   const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
 
   // Its reader of times takes no fraction that ends in a zero.
-  const now = new Date();
+  // A minute ahead: roots are of the moment in which they are made, which on a slow machine is some time from now.
+  const now = new Date(Date.now() + 60_000);
   now.setMilliseconds(123);
   const ctlog = await initializeCTLog(keyPair(), certificatesOf ?? now);
   const authority = await initializeCA(keyPair(), ctlog, certificatesOf ?? now);
