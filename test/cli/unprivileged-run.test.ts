@@ -83,6 +83,9 @@ test.runIf(canBe)("RUN without root makes the image that root makes, byte by byt
   await using user = await builder(files);
   const flags = ["build", "-q", "-o", "oci:out", "--secret", "id=key,src=own"];
   expect(await user.lading(flags, ["SOURCE_DATE_EPOCH=1"])).toEqual(byRoot);
+  // And where a lading.yaml names the Dockerfile.
+  expect(await user.lading(["init"])).toMatchObject({ status: 0, stdout: "lading.yaml\n" });
+  expect(await user.lading(flags, ["SOURCE_DATE_EPOCH=1"])).toEqual(byRoot);
   expect(await listing(user, "oci:out")).toEqual(
     expect.arrayContaining([
       "-rw-r--r-- 7/8 srv/own",
