@@ -4,6 +4,7 @@ import {
   type Digest,
   type DockerArchiveEntry,
   type FoundReferrer,
+  firstOf,
   isDocumentType,
   nameOf,
   OciArchive,
@@ -13,6 +14,7 @@ import {
   readBlob,
   referrerOf,
   type ReferrerSource,
+  type Source,
   successors,
 } from "@lading/oci";
 import { type Delta, parseDelta } from "./delta.ts";
@@ -66,8 +68,12 @@ export class Bundle implements ReferrerSource {
     this.#children = found.children;
   }
 
-  /** Throws OciError NOT_FOUND, INVALID_ARCHIVE, INVALID_DOCUMENT, DIGEST_MISMATCH, SIZE_MISMATCH, UNSUPPORTED or LIMIT_EXCEEDED. */
-  static async open(given: string, options: Options = {}): Promise<Bundle> {
+  /**
+   * `given`: its file; of one in parts the name of the whole, the list or any part, or several of
+   * those, in any order, when they do not lie in one folder. Throws OciError NOT_FOUND,
+   * INVALID_ARCHIVE, INVALID_DOCUMENT, DIGEST_MISMATCH, SIZE_MISMATCH, UNSUPPORTED or LIMIT_EXCEEDED.
+   */
+  static async open(given: string | readonly string[], options: Options = {}): Promise<Bundle> {
     const files = await findBundle(given);
     const parts = await partPaths(files);
     try {
@@ -80,14 +86,7 @@ export class Bundle implements ReferrerSource {
   }
 
   static async #open(files: BundleFiles, parts: readonly string[] | undefined, options: Options): Promise<Bundle> {
-    const { file, list } = files;
-    const archive = await OciArchive.open(file, { ...options, parts });
-    if (list !== undefined && list.bundle !== archive.digest)
-      throw new OciError(
-        "DIGEST_MISMATCH",
-        `Cannot read ${file}: its parts are of ${archive.digest}, not ${list.bundle}`,
-      );
-    const delta = parseDelta(archive.annotations, `index.json in ${file}`);
+    const { archive, delta } = await openJoined(files, parts, options);
     return new Bundle(files, archive, delta, await walk(archive, options));
   }
 
@@ -135,14 +134,15 @@ export class Bundle implements ReferrerSource {
     return this.#archive.holds(digest);
   }
 
-  /** The image's own view: what cosign's tags name beside this image, and beside no other. */
-  beside({ name }: BundledImage): ReferrerSource {
+  /** The image's own view: what cosign's tags name beside this image, and beside no other. What is not here is read from `bases`. */
+  beside({ name }: BundledImage, bases: readonly Source[] = []): ReferrerSource {
+    const content = firstOf(this, ...bases);
     return {
       resolve: async (asked, options) => {
         const own = name !== undefined && isCosignTag(asked) ? nameBeside(name, asked) : asked;
         return this.#named.get(own) ?? (await this.resolve(asked, options));
       },
-      blob: (descriptor) => this.blob(descriptor),
+      blob: (descriptor) => content.blob(descriptor),
       referrers: async (subject) => await this.referrers(subject),
     };
   }
@@ -181,6 +181,29 @@ export class Bundle implements ReferrerSource {
   }
 }
 
+/** An archive that may be in parts, and what it builds on when it is a delta. Nothing is verified but its index.json. Throws as `Bundle.open`. */
+export async function openArchive(
+  given: string | readonly string[],
+  options: Options = {},
+): Promise<{ readonly archive: OciArchive; readonly delta: Delta | undefined }> {
+  const files = await findBundle(given);
+  return await openJoined(files, await partPaths(files), options);
+}
+
+async function openJoined(
+  { file, list }: BundleFiles,
+  parts: readonly string[] | undefined,
+  options: Options,
+): Promise<{ readonly archive: OciArchive; readonly delta: Delta | undefined }> {
+  const archive = await OciArchive.open(file, { ...options, parts });
+  if (list !== undefined && list.bundle !== archive.digest)
+    throw new OciError(
+      "DIGEST_MISMATCH",
+      `Cannot read ${file}: its parts are of ${archive.digest}, not ${list.bundle}`,
+    );
+  return { archive, delta: parseDelta(archive.annotations, `index.json in ${file}`) };
+}
+
 interface Walked {
   readonly images: readonly BundledImage[];
   readonly content: ReadonlyMap<Digest, Descriptor>;
@@ -199,6 +222,7 @@ async function walk(archive: OciArchive, options: Options): Promise<Walked> {
   for (const entry of await archive.list()) {
     const name = nameOf(entry);
     const { annotations: _names, ...descriptor } = entry;
+    refuseName(name, descriptor);
     await descend(descriptor, undefined);
     const referrer = isDocumentType(entry.mediaType)
       ? referrerOf(entry, await readBlob(archive.blob(descriptor), options))
@@ -208,10 +232,22 @@ async function walk(archive: OciArchive, options: Options): Promise<Walked> {
       const known = referrers.get(referrer.subject.digest) ?? [];
       if (known.every(({ digest }) => digest !== descriptor.digest)) known.push(referrer.descriptor);
       referrers.set(referrer.subject.digest, known);
-    } else if (name === undefined || !isCosignTag(name.slice(name.lastIndexOf(":") + 1)))
-      images.push({ name, descriptor });
+    }
+    // What refers to something and has a name of its own was asked for by that.
+    const isBeside = name === undefined ? referrer !== undefined : isCosignTag(name.slice(name.lastIndexOf(":") + 1));
+    if (!isBeside) images.push({ name, descriptor });
   }
   return { images, named, referrers, content, children };
+
+  function refuseName(name: string | undefined, { digest }: Descriptor): void {
+    if (name === undefined) return;
+    const said = name.split("@")[1];
+    if (said !== undefined && said !== digest)
+      throw invalid(archive, `its index.json calls ${digest} ${JSON.stringify(name)}`);
+    const other = named.get(name)?.digest ?? digest;
+    if (other !== digest)
+      throw invalid(archive, `its index.json calls both ${other} and ${digest} ${JSON.stringify(name)}`);
+  }
 
   async function descend(descriptor: Descriptor, parent: Descriptor | undefined): Promise<void> {
     const { digest, mediaType, size } = descriptor;

@@ -43,8 +43,8 @@ export interface Collection {
 }
 
 /**
- * Finds what images lead to and what refers to them. Manifests and indexes are never left out, so a
- * bundle says what it lacks. Throws OciError for what a source lacks or has damaged.
+ * Finds what images lead to and what refers to them. Manifests, indexes and signatures are never left
+ * out, so a bundle says what it lacks, and who signed it. Throws OciError for what a source lacks or has damaged.
  */
 export async function collectBundle(
   images: readonly ImageToBundle[],
@@ -62,8 +62,15 @@ export async function collectBundle(
   );
   const entries = nameEntries([...named, ...beside.flat()]);
   const blobs = found.blobs();
+  const vouching = new Set(
+    beside
+      .flat()
+      .flatMap(({ descriptor }) => found.under(descriptor))
+      .filter(({ size }) => size <= mostVouching)
+      .map(({ digest }) => digest),
+  );
   const isOmitted = ({ descriptor: { digest, mediaType } }: Blob): boolean =>
-    since?.blobs.has(digest) === true && !isDocumentType(mediaType);
+    since?.blobs.has(digest) === true && !isDocumentType(mediaType) && !vouching.has(digest);
   return {
     entries,
     blobs: blobs.filter((blob) => !isOmitted(blob)),
@@ -72,6 +79,9 @@ export async function collectBundle(
     since,
   };
 }
+
+// A delta must be verified before anybody looks at what the other side has, so signatures come along each time. SBOMs are larger.
+const mostVouching = 64 * 1024; // bytes
 
 // Deeper than any image, and than signatures of signatures of … that mean something.
 const maxDepth = 16;
@@ -83,6 +93,7 @@ class Found {
   readonly #limiter = new Limiter(questionsAtOnce);
   readonly #blobs = new Map<Digest, Blob>();
   readonly #graphs = new Map<Digest, Promise<readonly Descriptor[]>>();
+  readonly #children = new Map<Digest, readonly Descriptor[]>();
 
   constructor({ signal }: Options) {
     this.#options = { signal };
@@ -104,6 +115,12 @@ class Found {
     const graph = this.#document(source, root, depth);
     this.#graphs.set(root.digest, graph);
     return await graph;
+  }
+
+  /** All that a document leads to that was added. */
+  under({ digest }: Descriptor): readonly Descriptor[] {
+    const children = this.#children.get(digest) ?? [];
+    return [...children, ...children.flatMap((child) => this.under(child))];
   }
 
   /** Notes what refers to `subjects`, and what refers to that in turn. */
@@ -132,6 +149,7 @@ class Found {
     };
     this.#blobs.set(root.digest, blob);
     const children = await successors({ resolve: (name) => source.resolve(name), blob: () => blob }, root);
+    this.#children.set(root.digest, children);
     const below = await Promise.all(children.map(async (child) => await this.add(source, child, depth + 1)));
     return [root, ...below.flat()];
   }

@@ -35,11 +35,11 @@ export function contentsOf({ entries, blobs, since }: Collection, digest: Digest
 
 /** The contents as the text of a list file: what a site has, to be known where the next delta is made. */
 export function formatContents({ digest, repositories, blobs }: BundleContents): string {
-  const list = { bundle: digest, repositories, blobs: [...blobs].toSorted() };
+  const list = { digest, repositories, blobs: [...blobs].toSorted() };
   return `${JSON.stringify(list, undefined, 2)}\n`;
 }
 
-/** Reads a bundle or a list file. Throws OciError. */
+/** Reads a bundle, a list file, or what `lading bundle list --json` told of a bundle. Throws OciError. */
 export async function readContents(file: string, options: Options = {}): Promise<BundleContents> {
   const list = await readList(file);
   if (list === undefined) return contentsOfBundle(await Bundle.open(file, options));
@@ -49,19 +49,20 @@ export async function readContents(file: string, options: Options = {}): Promise
       "INVALID_DOCUMENT",
       `Cannot read ${file} as the list of a bundle: ${found.error.issues[0]?.message}`,
       {
-        hint: "Name a bundle, or what `lading bundle create --list` wrote",
+        hint: "Name a bundle, or what `lading bundle create --list` or `lading bundle list --json` wrote",
       },
     );
-  const { bundle, repositories, blobs } = found.data;
-  return { digest: bundle, repositories, blobs: new Set(blobs) };
+  const { digest, repositories, blobs } = found.data;
+  return { digest, repositories, blobs: new Set(blobs) };
 }
 
 const listLimit = 64 * 1024 * 1024;
 
 const digestSchema = z.string().refine(isDigest, "not a digest");
-const listSchema = z.strictObject({
-  bundle: digestSchema,
-  repositories: z.array(z.string()),
+// What else is said of the bundle is for others.
+const listSchema = z.looseObject({
+  digest: digestSchema,
+  repositories: z.array(z.string().refine(isRepository, "not a repository")),
   blobs: z.array(digestSchema),
 });
 
@@ -79,13 +80,21 @@ async function readList(file: string): Promise<string | undefined> {
   return bytesRead === 1 && buffer.toString() === "{" ? await handle.readFile("utf8") : undefined;
 }
 
-// One that is no delta does not count what it lacks.
-function contentsOfBundle(bundle: Bundle): BundleContents {
+/** What whoever loads `bundle` has then. One that is no delta does not count what it lacks. */
+export function contentsOfBundle(bundle: Bundle): BundleContents {
   const { delta, images, content, digest } = bundle;
   const blobs = [...content.keys()].filter((each) => delta !== undefined || bundle.holds(each));
   const own = images.flatMap(({ name }) => name ?? []).map(repositoryOf);
   const repositories = [...new Set([...own, ...(delta?.repositories ?? [])])];
   return { digest, blobs: new Set(blobs), repositories };
+}
+
+function isRepository(text: string): boolean {
+  try {
+    return repositoryOf(text) === text;
+  } catch {
+    return false;
+  }
 }
 
 function repositoryOf(name: string): string {

@@ -1,6 +1,6 @@
-export { type Belongings, Bundle, type BundledImage } from "./bundle.ts";
+export { type Belongings, Bundle, type BundledImage, openArchive } from "./bundle.ts";
 export { collectBundle, type CollectOptions, type Collection, type ImageToBundle } from "./collect.ts";
-export { type BundleContents, contentsOf, formatContents, readContents } from "./contents.ts";
+export { type BundleContents, contentsOf, contentsOfBundle, formatContents, readContents } from "./contents.ts";
 export type { Delta } from "./delta.ts";
 export { type Base, loadBundle, type LoadBundleOptions, type LoadTarget } from "./load-bundle.ts";
 export type { Part, VerifyPartsOptions } from "./parts.ts";

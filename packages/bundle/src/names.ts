@@ -25,7 +25,7 @@ export function nameEntries(entries: readonly Entry[]): readonly Descriptor[] {
     const { mediaType, digest, size, artifactType, platform } = descriptor;
     const annotations =
       name === undefined
-        ? descriptor.annotations
+        ? withoutNames(descriptor.annotations)
         : isCosignTag(tag ?? "")
           ? { [nameAnnotations.beside]: name }
           : { [nameAnnotations.image]: name, [nameAnnotations.ref]: ref ?? name };
@@ -39,6 +39,13 @@ export function nameEntries(entries: readonly Entry[]): readonly Descriptor[] {
     });
   }
   return [...named.values()];
+}
+
+// Of a referrer these are its document's: whoever may attach something to an image could take another's name.
+function withoutNames(annotations: Descriptor["annotations"]): Descriptor["annotations"] {
+  const names: readonly string[] = Object.values(nameAnnotations);
+  const others = Object.entries(annotations ?? {}).filter(([key]) => !names.includes(key));
+  return others.length === 0 ? undefined : Object.fromEntries(others);
 }
 
 /** The name of a signature, say, beside an image's: `ghcr.io/acme/app:sha256-….sig`. */

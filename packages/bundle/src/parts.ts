@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Digest, Digester, isDigest, OciError, type Options, parseJson } from "@lading/oci";
 import { createReadStream } from "node:fs";
@@ -39,10 +39,47 @@ export interface BundleFiles {
   /** What it is called, whether a file has that name or not. */
   readonly file: string;
   readonly list: PartList | undefined;
+  /** Paths of parts that were named, by file name: they need not lie beside the list. */
+  readonly named?: ReadonlyMap<string, string>;
 }
 
-/** Finds a bundle by its name, its list of parts, or any part of it. Throws OciError. */
-export async function findBundle(given: string): Promise<BundleFiles> {
+/**
+ * Finds a bundle by its name, its list of parts, or any part of it; by several of those, in any
+ * order, also where its parts are in several folders. Throws OciError.
+ */
+export async function findBundle(given: string | readonly string[]): Promise<BundleFiles> {
+  const paths = [given].flat();
+  const found = await Promise.all(paths.map(findOne));
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only;
+  const files = found.find(({ list }) => list !== undefined);
+  if (files?.list === undefined)
+    throw new OciError(
+      "INVALID_ARCHIVE",
+      `Cannot read ${paths.join(" and ")} as one bundle: no list of parts is beside any`,
+      {
+        hint: "Name one bundle; of one in parts, name FILE.parts.json as well",
+      },
+    );
+  const { file, list } = files;
+  const names = new Set(list.parts.map((part) => part.file));
+  const named = new Map<string, string>();
+  for (const [at, path] of paths.entries()) {
+    const name = basename(path);
+    const other = found[at]?.list;
+    const isOther = other !== undefined && JSON.stringify(other) !== JSON.stringify(list);
+    if (isOther || !(names.has(name) || name === basename(file) || name === basename(partListPath(file))))
+      throw new OciError("INVALID_ARCHIVE", `Cannot read ${file}: ${path} is no part of it`, {
+        hint: `Its parts are ${list.parts.map((part) => part.file).join(", ")}`,
+      });
+    if (named.has(name))
+      throw new OciError("AMBIGUOUS", `Cannot read ${file}: ${named.get(name)} and ${path} are the same part`);
+    if (names.has(name)) named.set(name, path);
+  }
+  return { file, list, named };
+}
+
+async function findOne(given: string): Promise<BundleFiles> {
   const file = given.replace(/\.parts\.json$/, "");
   const whole = /^(.*)\.\d{3,4}$/.exec(file)?.[1];
   if (file === given && (await isFile(given)) && (whole === undefined || !(await isFile(partListPath(whole)))))
@@ -56,6 +93,11 @@ export async function findBundle(given: string): Promise<BundleFiles> {
   if ((await stat(given).catch(() => undefined))?.isDirectory() === true)
     throw new OciError("INVALID_ARCHIVE", `Cannot read ${given}: it is a folder, and a bundle is a file`);
   throw new OciError("NOT_FOUND", `Cannot find ${given}`);
+}
+
+/** Where a part is. */
+function partPath({ file, named }: BundleFiles, name: string): string {
+  return named?.get(name) ?? join(dirname(file), name);
 }
 
 /** Reads a list of parts, finished or not. Throws OciError INVALID_DOCUMENT. */
@@ -74,13 +116,14 @@ export async function readPartList(file: string): Promise<PartList> {
  * The paths of all parts, when each is there with all its bytes. Throws OciError NOT_FOUND or
  * INVALID_ARCHIVE, which say what is wrong with which.
  */
-export async function partPaths({ file, list }: BundleFiles): Promise<readonly string[] | undefined> {
+export async function partPaths(files: BundleFiles): Promise<readonly string[] | undefined> {
+  const { file, list } = files;
   if (list === undefined) return undefined;
   if (list.bundle === undefined)
     throw new OciError("INVALID_ARCHIVE", `Cannot read ${file}: it was not written to its end`, {
       hint: "Run the same `lading bundle create` again: it goes on where it was interrupted",
     });
-  const paths = list.parts.map((part) => join(dirname(file), part.file));
+  const paths = list.parts.map((part) => partPath(files, part.file));
   const missing: string[] = [];
   for (const [at, part] of list.parts.entries()) {
     const info = await stat(paths[at] ?? "").catch(() => undefined);
@@ -98,7 +141,9 @@ export async function partPaths({ file, list }: BundleFiles): Promise<readonly s
     throw new OciError(
       "NOT_FOUND",
       `Cannot read ${file}: of its ${list.parts.length} parts, ${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} missing`,
-      { hint: `All parts have to be in one folder, beside ${basename(partListPath(file))}` },
+      {
+        hint: `Copy all parts into one folder, beside ${basename(partListPath(file))}, or name those that are elsewhere as well`,
+      },
     );
   return paths;
 }
@@ -109,21 +154,23 @@ export interface VerifyPartsOptions extends Options {
 }
 
 /** Holds each part against its digest. Throws OciError DIGEST_MISMATCH, which says of parts in the wrong order which is which. */
-export async function verifyParts(
-  { file, list }: BundleFiles,
-  { signal, onBytes }: VerifyPartsOptions = {},
-): Promise<void> {
+export async function verifyParts(files: BundleFiles, { signal, onBytes }: VerifyPartsOptions = {}): Promise<void> {
+  const { file, list } = files;
   for (const { file: name, digest } of list?.parts ?? []) {
-    const actual = await digestOfFile(join(dirname(file), name), { signal, onBytes });
+    const actual = await digestOfFile(partPath(files, name), { signal, onBytes });
     if (actual === digest) continue;
     const other = list?.parts.find((part) => part.digest === actual);
     if (other !== undefined)
       throw new OciError("DIGEST_MISMATCH", `Cannot trust ${file}: ${name} holds what belongs into ${other.file}`, {
         hint: "The parts are in the wrong order: give each the name that it had",
       });
-    throw new OciError("DIGEST_MISMATCH", `Cannot trust ${file}: ${name} was changed or damaged`, {
-      hint: "Copy this part again from the medium",
-    });
+    throw new OciError(
+      "DIGEST_MISMATCH",
+      `Cannot trust ${file}: ${name} was changed or damaged: it is ${actual}, and not ${digest}`,
+      {
+        hint: "Copy this part again from the medium",
+      },
+    );
   }
 }
 
@@ -139,6 +186,18 @@ export async function digestOfFile(path: string, { signal, onBytes }: VerifyPart
 
 function chunksOf(path: string, signal: AbortSignal | undefined): AsyncIterable<Uint8Array> {
   return createReadStream(path, { highWaterMark: 1024 * 1024, signal });
+}
+
+/** Removes a split bundle, finished or not, with what an interrupted write has left beside it. */
+export async function removeParts(file: string): Promise<void> {
+  const list = await readPartList(file).catch(() => undefined);
+  if (list === undefined) return;
+  const next = partName(file, list.parts.length);
+  // Of an unfinished one another part may have been begun, or written before the list could say so.
+  const begun = list.bundle === undefined ? [next, `${next}.unfinished`] : [];
+  const names = [...list.parts.map((part) => part.file), ...begun];
+  for (const name of names) await rm(join(dirname(file), name), { force: true });
+  for (const path of [partListPath(file), `${partListPath(file)}.unfinished`]) await rm(path, { force: true });
 }
 
 async function isFile(path: string): Promise<boolean> {

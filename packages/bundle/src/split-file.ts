@@ -2,7 +2,7 @@ import { type FileHandle, open, rename, rm, stat, writeFile } from "node:fs/prom
 import { dirname, join } from "node:path";
 import { Writable } from "node:stream";
 import { type Digest, Digester, OciError } from "@lading/oci";
-import { digestOfFile, type Part, type PartList, partListPath, partName, readPartList } from "./parts.ts";
+import { digestOfFile, type Part, type PartList, partListPath, partName, readPartList, removeParts } from "./parts.ts";
 
 const mostParts = 10_000;
 
@@ -34,7 +34,7 @@ export class SplitFile extends Writable {
     const before = await readPartList(file).catch(() => undefined);
     const isSame = before?.content === content && before.partSize === partSize;
     const split = new SplitFile(file, content, partSize, isSame ? await intact(file, before) : []);
-    if (!isSame) for (const part of before?.parts ?? []) await rm(join(dirname(file), part.file), { force: true });
+    if (!isSame) await removeParts(file);
     await split.#writeList();
     return split;
   }

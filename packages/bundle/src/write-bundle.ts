@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import {
   type ArchiveOutput,
   type Digest,
@@ -9,7 +8,7 @@ import {
 } from "@lading/oci";
 import { deltaAnnotations } from "./delta.ts";
 import type { Collection } from "./collect.ts";
-import { type Part, partListPath } from "./parts.ts";
+import { type Part, removeParts } from "./parts.ts";
 import { SplitFile } from "./split-file.ts";
 
 export interface WriteBundleOptions extends Options {
@@ -36,7 +35,7 @@ export async function writeBundle(
   if (partSize === undefined) {
     const written = await writeArchiveOf(collection, file, options);
     // Parts of an older one under the same name would be taken for it.
-    await rm(partListPath(file), { force: true });
+    await removeParts(file);
     return { ...written, parts: [] };
   }
   const split = await SplitFile.create(file, contentOf(collection), partSize);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Digest, Options } from "@lading/oci";
 import { chooseEngine, type Engine, type EngineName, FactsStore, RunnerError, stateFolder } from "@lading/runner";
 
-/** The engines that images are given to, each opened once, and what is known of the images. */
+/** The engines that images are given to, each opened once, and what is known of the images; containerd in the namespace that CONTAINERD_NAMESPACE names, as its own clients have it. */
 export class EnginePool implements AsyncDisposable {
   readonly facts: FactsStore = new FactsStore(join(stateFolder(), "facts"));
   /** The image that each engine was given last. */
@@ -13,7 +13,8 @@ export class EnginePool implements AsyncDisposable {
   async open(name: EngineName, { signal }: Options = {}): Promise<Engine> {
     let opening = this.#engines.get(name);
     if (opening === undefined) {
-      opening = chooseEngine({ engine: name, signal });
+      const { CONTAINERD_NAMESPACE: namespace = "" } = process.env;
+      opening = chooseEngine({ engine: name, signal, ...(namespace === "" ? {} : { namespace }) });
       opening.catch(() => this.#engines.delete(name));
       this.#engines.set(name, opening);
     }

@@ -1,5 +1,5 @@
-import { formatReference, openImage, parseReference, tapSource, withDefaultTag } from "@lading/oci";
-import { type Engine, importImage } from "@lading/runner";
+import { formatReference, openImage, type Options, parseReference, tapSource, withDefaultTag } from "@lading/oci";
+import { checkImport, type Engine, importImage } from "@lading/runner";
 import type { EngineDestination } from "./destination.ts";
 import { EnginePool } from "./engine-pool.ts";
 import { isReference } from "./locate.ts";
@@ -49,6 +49,20 @@ export async function writeToEngine(
   const written = { place: shown, size: bytes, unchanged, ms: performance.now() - begun };
   onEvent?.({ type: "write-done", ...written });
   return written;
+}
+
+/**
+ * Looks at an image as `writeToEngine` will, which has no need to do it again: whether it may be run
+ * here. Throws as that. Docker looks at images itself.
+ */
+export async function checkForEngine(
+  { engine: asked }: EngineDestination,
+  { source, descriptor }: Content,
+  engines: EnginePool,
+  { signal }: Options,
+): Promise<void> {
+  if (asked === "docker") return void (await openImage(source, descriptor, { signal }));
+  await checkImport(await engines.open(asked, { signal }), source, descriptor, { facts: engines.facts, signal });
 }
 
 async function has(

@@ -1,7 +1,16 @@
 import { type Descriptor, type Digest, type Options } from "@lading/oci";
 import type { Backing } from "./backing.ts";
 import { Closures, contentKey, type Kind } from "./closure.ts";
-import { answersTo, type AskedName, askedName, pathOf, type RepositoryName, storedName, taggedName } from "./names.ts";
+import {
+  answersTo,
+  type AskedName,
+  askedName,
+  digestName,
+  pathOf,
+  type RepositoryName,
+  storedName,
+  taggedName,
+} from "./names.ts";
 import { Problem } from "./problem.ts";
 
 interface Tagged {
@@ -31,6 +40,16 @@ export class Catalog {
   async paths(): Promise<readonly string[]> {
     const tagged = (await this.tagged()).map(({ name }) => pathOf(name));
     return [...new Set([...tagged, ...this.#pushed.keys()])].toSorted(byCodeUnits);
+  }
+
+  /** What can be pulled by name, in the order of the store. */
+  async names(): Promise<readonly string[]> {
+    const entries = await this.backing.entries();
+    return entries.flatMap(({ name }) => {
+      if (name === undefined) return [];
+      const tagged = taggedName(name, this.#fallback);
+      return tagged === undefined ? digestName(name) : `${pathOf(tagged)}:${tagged.tag}`;
+    });
   }
 
   /** The repository that a request means; it may hold nothing yet. Throws Problem NAME_INVALID. */

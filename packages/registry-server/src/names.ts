@@ -62,6 +62,12 @@ export function taggedName(
     : { registry, repository, tag };
 }
 
+/** How to pull what has a digest for a name here: nothing for what is no such name. */
+export function digestName(name: string): readonly string[] {
+  const reference = tryReference(name);
+  return reference?.digest === undefined ? [] : [`${pathOf(reference)}@${reference.digest}`];
+}
+
 /** The name under which a store keeps a tag; the other way round of `taggedName`. */
 export function storedName(name: RepositoryName, tag: string, fallback: RepositoryName): string {
   return sameName(name, fallback)

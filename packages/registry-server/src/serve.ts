@@ -10,7 +10,6 @@ import { Catalog } from "./catalog.ts";
 import type { Exchange } from "./exchange.ts";
 import { sendCatalog, sendReferrers, sendTags } from "./lists.ts";
 import { deleteManifest, putManifest, sendManifest } from "./manifests.ts";
-import { pathOf } from "./names.ts";
 import { Problem, problemOf, sendJson, sendProblem } from "./problem.ts";
 import { type Operation, type Route, routeOf, type ServedRequest } from "./route.ts";
 import { newTokenKey } from "./token.ts";
@@ -59,7 +58,7 @@ export interface RegistryServer extends AsyncDisposable {
   /** `127.0.0.1:34567`: what names begin with. */
   readonly host: string;
   readonly url: URL;
-  /** What can be pulled, in the order of the store: `acme/app:1`, as it is written after the host. */
+  /** What can be pulled, in the order of the store: `acme/app:1`, as it is written after the host; `acme/app@sha256:…` for what has no tag. */
   names(): Promise<readonly string[]>;
   /** Ends all connections and removes unfinished uploads. */
   close(): Promise<void>;
@@ -127,7 +126,7 @@ export async function serve(content: ServedContent, options: ServeOptions = {}):
   return {
     host: address,
     url: new URL(`${tls === undefined ? "http" : "https"}://${address}/`),
-    names: async () => (await catalog.tagged()).map(({ name }) => `${pathOf(name)}:${name.tag}`),
+    names: async () => await catalog.names(),
     close,
     [Symbol.asyncDispose]: close,
   };

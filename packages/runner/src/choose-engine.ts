@@ -7,6 +7,8 @@ export interface EngineChoice extends Options {
   readonly engine?: EngineName | undefined;
   /** The state folder. Default: as `stateFolder`. */
   readonly root?: string | undefined;
+  /** Of containerd: which of its namespaces. Default: `lading`. */
+  readonly namespace?: string | undefined;
   /** Default: this process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }

@@ -1,4 +1,4 @@
-import { type Descriptor, openImage, type Options, type Platform, type Source } from "@lading/oci";
+import { type Descriptor, type Image, openImage, type Options, type Platform, type Source } from "@lading/oci";
 import type { Engine, EngineImage } from "./engine.ts";
 import { checkImage } from "./image/check-image.ts";
 import type { FactsStore } from "./image/facts-store.ts";
@@ -15,6 +15,25 @@ export interface ImportImageOptions extends Options {
 }
 
 /**
+ * Looks at the image that `root` leads to as `importImage` does before the engine hears of it; what
+ * is found is kept, so that does not read the layers again. Throws as it does.
+ */
+export async function checkImport(
+  engine: Engine,
+  source: Source,
+  root: Descriptor,
+  { platform, facts, signal }: Omit<ImportImageOptions, "name">,
+): Promise<Image> {
+  const image = await openImage(source, root, { platform, signal });
+  refusePlatform(image.platform);
+  const id = image.manifest.config.digest;
+  const known = (await facts.get(id)) ?? (await imageFacts(image, { memory: facts.memory, signal }));
+  checkImage(known, image.config.config ?? {}, await engine.info({ signal }));
+  await facts.set(id, known);
+  return image;
+}
+
+/**
  * Gives an engine the image that `root`, a manifest or an index, leads to. Its config and files are
  * checked before the engine hears of it. Reads the layers once for that, and the engine once more:
  * from a registry they had better be fetched first. What the engine has is not read again. Throws
@@ -24,13 +43,9 @@ export async function importImage(
   engine: Engine,
   source: Source,
   root: Descriptor,
-  { name, platform, facts, signal }: ImportImageOptions,
+  { name, ...options }: ImportImageOptions,
 ): Promise<EngineImage> {
-  const image = await openImage(source, root, { platform, signal });
-  refusePlatform(image.platform);
-  const id = image.manifest.config.digest;
-  const known = (await facts.get(id)) ?? (await imageFacts(image, { memory: facts.memory, signal }));
-  checkImage(known, image.config.config ?? {}, await engine.info({ signal }));
-  await facts.set(id, known);
+  const image = await checkImport(engine, source, root, options);
+  const { signal } = options;
   return await engine.images.import(source, image.descriptor, { name, signal });
 }

@@ -70,7 +70,7 @@ export { stateFolder } from "./state/state-folder.ts";
 export { chooseEngine, type EngineChoice, engineNames, openEngine, probeEngines } from "./choose-engine.ts";
 export { Containers } from "./containers.ts";
 export { type CreateContainerOptions, createContainer, type CreatedContainer } from "./create-container.ts";
-export { importImage, type ImportImageOptions } from "./import-image.ts";
+export { checkImport, importImage, type ImportImageOptions } from "./import-image.ts";
 export { publishedPort, type Readiness, waitUntilReady } from "./readiness.ts";
 export {
   type ExecResult,

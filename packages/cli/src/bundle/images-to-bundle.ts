@@ -45,7 +45,8 @@ export async function findImages(
       const asked = async (): Promise<readonly FoundImage[]> => {
         const located = await locate(place, registries, options);
         const { source, descriptor } = await choosePlatforms(located, platforms, options);
-        return namesOf(place, name, located).map((each) => ({ name: each, source, descriptor, wantedBy }));
+        const names = namesOf(place, name, { ...located, descriptor });
+        return names.map((each) => ({ name: each, source, descriptor, wantedBy }));
       };
       return await limiter.run(async () => await telling(wantedBy, asked));
     }),

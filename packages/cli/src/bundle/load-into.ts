@@ -1,5 +1,5 @@
 import { loadBundle, type LoadBundleOptions } from "@lading/bundle";
-import { firstOf, formatReference, LayoutStore, OciArchiveSink, OciError } from "@lading/oci";
+import { firstOf, formatReference, LayoutStore, MemoryStore, OciArchiveSink, OciError } from "@lading/oci";
 import { checkDestination, type EngineDestination, type FileDestination, parseDestination } from "../destination.ts";
 import { parsePlaceArgument } from "../locate.ts";
 import type { ProgressEvent } from "../progress/progress.ts";
@@ -63,7 +63,7 @@ export async function loadIntoFile(
   const images = renameImages(bundle, rules);
   if (place.transport === "oci") {
     // What is to have the base of a delta is there already.
-    const store = missing.length > 0 ? await LayoutStore.open(place.path) : await LayoutStore.create(place.path);
+    const store = missing.length > 0 ? await layoutThere(place.path) : await LayoutStore.create(place.path);
     await loadBundle(bundle, fileTargets(images, store, shown), { ...options, bases });
     return images;
   }
@@ -73,7 +73,15 @@ export async function loadIntoFile(
   return images;
 }
 
-/** Gives an engine this machine's image of each. */
+// One that is not there yet has nothing, and is not made for that.
+async function layoutThere(path: string): Promise<LayoutStore | MemoryStore> {
+  return await LayoutStore.open(path).catch((error: unknown) => {
+    if (error instanceof OciError && error.code === "NOT_FOUND") return new MemoryStore();
+    throw error;
+  });
+}
+
+/** Gives an engine this machine's image of each; when one of them may not be run, none. */
 export async function loadIntoEngine(
   { bundle, bases, missing, rules, options, shown, onEvent }: Loading,
   destination: EngineDestination,
@@ -89,11 +97,21 @@ export async function loadIntoEngine(
     );
   const images = renameImages(bundle, rules);
   const source = firstOf(bundle, ...bases);
-  const { writeToEngine } = await import("../write-engine.ts");
+  const { signal } = options;
+  const [{ checkForEngine, writeToEngine }, { EnginePool }] = await Promise.all([
+    import("../write-engine.ts"),
+    import("../engine-pool.ts"),
+  ]);
+  await using engines = new EnginePool();
   for (const { image, name } of images)
-    await writeToEngine(destination, { source, descriptor: image.descriptor }, name === undefined ? [] : [name], {
-      signal: options.signal,
-      onEvent,
-    });
+    await checkForEngine(destination, { source, descriptor: image.descriptor }, engines, { signal }).catch(
+      (cause: unknown) => {
+        throw new Error(`Cannot load ${name ?? image.descriptor.digest} to ${shown}`, { cause });
+      },
+    );
+  for (const { image, name } of images) {
+    const names = name === undefined ? [] : [name];
+    await writeToEngine(destination, { source, descriptor: image.descriptor }, names, { signal, onEvent, engines });
+  }
   return images;
 }

@@ -38,8 +38,7 @@ export function fileTargets(images: readonly RenamedImage[], sink: Sink, shown: 
       image,
       sink,
       shown,
-      // A place keeps what has a digest for a name, but does not call it that.
-      name: named?.tag === undefined ? undefined : formatReference({ ...repositoryOf(named), tag: named.tag }),
+      name,
       ...(named === undefined ? {} : { nameBeside: (tag) => formatReference({ ...repositoryOf(named), tag }) }),
     };
   });

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
-import { DockerArchive, LayoutStore, OciArchive } from "@lading/oci";
+import { DockerArchive, LayoutStore, type OciArchive } from "@lading/oci";
 import type { Access, Auth, RegistryServer, ServedContent, ServeOptions } from "@lading/registry-server";
 import type { Flags } from "../flags.ts";
 import { isFilePlace, parsePlaceArgument } from "../locate.ts";
@@ -80,9 +80,20 @@ async function open(flags: Flags, signal: AbortSignal): Promise<ServedContent> {
     });
   if (flags.on("writable") && place.transport !== "oci")
     throw new UsageError(`Cannot serve "${text}" with --writable: an archive is not changed, only oci:DIR is`);
-  if (place.transport === "oci-archive") return await OciArchive.open(place.path, { signal });
+  if (place.transport === "oci-archive") return await archiveAt(place.path, signal);
   if (place.transport === "docker-archive") return await DockerArchive.open(place.path, { signal });
   return await (flags.on("writable") ? LayoutStore.create(place.path) : LayoutStore.open(place.path));
+}
+
+/** An archive, or a bundle in parts. Throws UsageError for a delta: half of what it names would be missing. */
+async function archiveAt(path: string, signal: AbortSignal): Promise<OciArchive> {
+  const { openArchive } = await import("@lading/bundle");
+  const { archive, delta } = await openArchive(path, { signal });
+  if (delta !== undefined)
+    throw new UsageError(`Cannot serve ${path}: it builds on the bundle ${delta.since}, and lacks what that has`, {
+      hint: `Load both into a folder, and serve that: lading bundle load ${path} --to oci:DIR`,
+    });
+  return archive;
 }
 
 function parseListen(text: string): { readonly host: string; readonly port: number } {
@@ -166,7 +177,9 @@ function explained(error: unknown, address: string): unknown {
 }
 
 async function howTo(server: RegistryServer, flags: Flags): Promise<string> {
-  const [first = "NAME:TAG"] = await server.names();
+  const names = await server.names();
+  // What engines run, and no signature.
+  const first = names.find((name) => !/:sha(?:256|512)-[0-9a-f]+\.(?:sig|att|sbom)$/.test(name)) ?? "NAME:TAG";
   const host = server.host.replace(/^0\.0\.0\.0:/, "127.0.0.1:");
   const plain = server.url.protocol === "http:";
   const lines = [

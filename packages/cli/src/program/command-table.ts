@@ -202,17 +202,17 @@ export const commands: readonly CommandEntry[] = [
     load: async () => await import("../commands/bundle/create.ts"),
   },
   {
-    usage: "bundle list <file>",
+    usage: "bundle list <files..>",
     describe: "List the images of a bundle",
     load: async () => await import("../commands/bundle/list.ts"),
   },
   {
-    usage: "bundle verify <file>",
+    usage: "bundle verify <files..>",
     describe: "Check that a bundle is whole and unchanged",
     load: async () => await import("../commands/bundle/verify.ts"),
   },
   {
-    usage: "bundle load <file>",
+    usage: "bundle load <files..>",
     describe: "Verify a bundle, and put its images where they are used",
     load: async () => await import("../commands/bundle/load.ts"),
   },

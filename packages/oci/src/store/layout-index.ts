@@ -69,11 +69,11 @@ export class LayoutIndex {
     return new LayoutIndex({ ...this.#document, manifests: [...others, entry] });
   }
 
-  /** With `descriptor` listed, named or not. */
+  /** With `descriptor` listed, named or not. Annotations that would name it are left out: referrers bring those of their documents, which strangers wrote. */
   withEntry(descriptor: Descriptor): LayoutIndex {
     const { manifests } = this.#document;
     if (manifests.some(({ digest }) => digest === descriptor.digest)) return this;
-    return new LayoutIndex({ ...this.#document, manifests: [...manifests, descriptor] });
+    return new LayoutIndex({ ...this.#document, manifests: [...manifests, withoutName(descriptor)] });
   }
 
   /** With one more entry, just as it is. */
@@ -238,18 +238,24 @@ export function nameOf({ annotations }: Descriptor): string | undefined {
   return reference === undefined ? name : formatReference(withDefaultTag(reference));
 }
 
-/** The descriptor with the annotations that make every engine load it by `name`: a tag, or a reference. */
+/** The descriptor with the annotations that make every engine load it by `name`: a tag, or a reference with a tag or its own digest. */
 function named(descriptor: Descriptor, name: string): Descriptor {
   const { annotations = {}, ...rest } = withoutName(descriptor);
   if (isTag(name)) return { ...rest, annotations: sortKeys({ ...annotations, [refNameAnnotation]: name }) };
   const reference = withDefaultTag(parseReference(name));
-  if (reference.tag === undefined)
-    throw new SyntaxError(`Cannot tag as ${JSON.stringify(name)}: a name with a digest names one image for good`);
-  const { registry, repository, tag } = reference;
-  const full = formatReference({ registry, repository, tag });
+  const { registry, repository, tag, digest } = reference;
+  if (digest !== undefined && digest !== descriptor.digest)
+    throw new SyntaxError(
+      `Cannot call ${descriptor.digest} ${JSON.stringify(name)}: that is the name of another image`,
+    );
+  const full = formatReference({
+    registry,
+    repository,
+    ...(tag === undefined ? { digest: descriptor.digest } : { tag }),
+  });
   return {
     ...rest,
-    annotations: sortKeys({ ...annotations, [imageNameAnnotation]: full, [refNameAnnotation]: tag }),
+    annotations: sortKeys({ ...annotations, [imageNameAnnotation]: full, [refNameAnnotation]: tag ?? full }),
   };
 }
 

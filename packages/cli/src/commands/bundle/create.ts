@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { collectBundle, contentsOf, formatContents, readContents } from "@lading/bundle";
 import { OciArchiveSink } from "@lading/oci";
@@ -64,7 +65,7 @@ export const command: Command = {
     if (output !== undefined) await (await OciArchiveSink.create(output))[Symbol.asyncDispose]();
 
     const since = flags.text("since");
-    if (since !== undefined && output !== undefined && resolve(since) === resolve(output))
+    if (since !== undefined && output !== undefined && isSameBundle(since, output))
       throw new UsageError(`Cannot write a delta to ${output}: it builds on the bundle that is there`);
     const base = since === undefined ? undefined : await readContents(since, { signal });
     const places = wanted.map(({ place }) => place);
@@ -80,6 +81,14 @@ export const command: Command = {
     tellCreated(flags, output, images, collection, written);
   },
 };
+
+/** Whether one is the other, or a part of it. */
+function isSameBundle(since: string, output: string): boolean {
+  const [, whole = since] = /^(.*)\.(?:parts\.json|\d{3,4})$/.exec(since) ?? [];
+  return (
+    resolve(since) === resolve(output) || (resolve(whole) === resolve(output) && existsSync(`${output}.parts.json`))
+  );
+}
 
 // A floppy held more.
 const smallestPart = 1e6;

@@ -1,4 +1,4 @@
-import { Bundle, type BundledImage } from "@lading/bundle";
+import { type Bundle, type BundledImage, contentsOfBundle } from "@lading/bundle";
 import {
   type Descriptor,
   formatPlatform,
@@ -9,23 +9,30 @@ import {
   parseIndex,
   readBlob,
 } from "@lading/oci";
+import { filesPositional, openFiles } from "../../bundle/verify-opened.ts";
 import type { Command } from "../../program.ts";
 import { formatCount, formatSize } from "../../progress/quantity.ts";
 import { printable, styleFor, table } from "../../progress/terminal.ts";
 
 export const command: Command = {
-  positionals: { file: { type: "string", describe: "the bundle" } },
-  examples: [["bundle list site.tar", "names, digests and platforms"]],
+  positionals: filesPositional,
+  examples: [
+    ["bundle list site.tar", "names, digests and platforms"],
+    ["bundle list site.tar --json > there.json", "all that it holds: a list for --since"],
+  ],
   run: async ({ flags, signal }) => {
-    const bundle = await Bundle.open(flags.required("file"), { signal });
+    const bundle = await openFiles(flags, signal);
     const images = await Promise.all(bundle.images.map(async (image) => await describe(bundle, image)));
     const missing = bundle.missing;
     if (flags.on("json")) {
+      const { repositories, blobs } = contentsOfBundle(bundle);
       const document = {
         digest: bundle.digest,
         images,
         ...(bundle.delta === undefined ? {} : { since: bundle.delta.since }),
         missing: missing.map(({ digest, size }) => ({ digest, size })),
+        repositories,
+        blobs: [...blobs].toSorted(),
       };
       process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
       return;

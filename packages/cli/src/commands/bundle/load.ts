@@ -1,8 +1,7 @@
 import { type Loading, loadIntoEngine, loadIntoFile, loadIntoRegistry, parseStore } from "../../bundle/load-into.ts";
 import { parseRegistryPrefix, parseRenaming } from "../../bundle/rename.ts";
 import type { RenamedImage } from "../../bundle/targets.ts";
-import { admitImages } from "../../bundle/admit-images.ts";
-import { verifyFile, verifyOptions } from "../../bundle/verify-opened.ts";
+import { filesPositional, verifyFile, verifyOptions } from "../../bundle/verify-opened.ts";
 import { needsNetwork } from "../../offline.ts";
 import type { Command } from "../../program.ts";
 import { BlobEvents } from "../../progress/blob-events.ts";
@@ -10,11 +9,10 @@ import { createProgress } from "../../progress/progress.ts";
 import { printable } from "../../progress/terminal.ts";
 import { Registries } from "../../registries.ts";
 import { registryOptions } from "../../registry-flags.ts";
-import { admissionFrom, policyOption } from "../../trust/policy-flags.ts";
 import { UsageError } from "../../usage.ts";
 
 export const command: Command = {
-  positionals: { file: { type: "string", describe: "the bundle" } },
+  positionals: filesPositional,
   options: {
     to: {
       type: "string",
@@ -30,7 +28,6 @@ export const command: Command = {
     scoped: { type: "boolean", describe: "in a registry, keep the images' own hosts as part of their paths" },
     "no-referrers": { type: "boolean", describe: "leave signatures, SBOMs and attestations behind" },
     ...verifyOptions,
-    ...policyOption,
     ...registryOptions,
   },
   examples: [
@@ -49,7 +46,6 @@ export const command: Command = {
     if (target.kind === "registry") needsNetwork(`load a bundle to ${to}`);
     await using registries = Registries.from(flags, target.kind === "registry" ? [`${target.registry}/image`] : []);
     const verified = await verifyFile(flags, signal);
-    await admitImages(verified, admissionFrom(flags), signal);
 
     const progress = createProgress(flags.text("progress"), { quiet: flags.on("quiet") });
     registries.onEvent = (event) => progress.event(event);

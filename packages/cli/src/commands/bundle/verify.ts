@@ -1,4 +1,4 @@
-import { verifyFile, verifyOptions } from "../../bundle/verify-opened.ts";
+import { filesPositional, verifyFile, verifyOptions } from "../../bundle/verify-opened.ts";
 import type { Command } from "../../program.ts";
 import type { VerifiedImage } from "@lading/trust";
 import { formatCount, formatSize } from "../../progress/quantity.ts";
@@ -6,12 +6,13 @@ import { printable } from "../../progress/terminal.ts";
 import { signatoryName } from "../../trust/signatory-name.ts";
 
 export const command: Command = {
-  positionals: { file: { type: "string", describe: "the bundle" } },
+  positionals: filesPositional,
   options: verifyOptions,
   examples: [
     ["bundle verify site.tar", "all that is in it is what its digests say"],
     ["bundle verify site.tar --digest sha256:…", "and it is the very bundle that was made"],
     ["bundle verify site.tar --key cosign.pub", "and each of its images was signed by this key"],
+    ["bundle verify site.tar --policy site.yaml", "and a policy admits each of them"],
     ["bundle verify monday.tar --base site.tar", "a delta, with what it builds on"],
   ],
   run: async ({ flags, signal }) => {
