@@ -36,9 +36,15 @@ export async function readWorkloads(path: string): Promise<WorkloadsRead> {
   const notes: string[] = [];
   for (const file of files) {
     const variables = { ...(await variablesBeside(file)), ...process.env };
-    const found = workloadImages(await readConfigText(file), file, variables);
+    const content = await readConfigText(file);
+    // Where there is more than workloads, tools have files of theirs with comments in them.
+    if (info.isDirectory() && extname(file) === ".json" && !isJson(content)) {
+      notes.push(`${file}: it is no JSON, and not looked into`);
+      continue;
+    }
+    const found = workloadImages(content, file, variables);
     for (const { image, line } of found.images) images.push({ place: image, wantedBy: [`${file}:${line}`] });
-    for (const service of found.built) notes.push(`${file}: the service ${service} is built there, and names no image`);
+    for (const { text: note, line } of found.notes) notes.push(`${file}:${line}: ${note}`);
   }
   if (images.length === 0)
     throw new UsageError(
@@ -65,9 +71,23 @@ async function yamlFiles(folder: string): Promise<readonly string[]> {
     if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
     const path = join(folder, entry.name);
     if (entry.isDirectory()) found.push(...(await yamlFiles(path)));
-    else if (entry.isFile() && [".yaml", ".yml", ".json"].includes(extname(entry.name))) found.push(path);
+    else if (isYamlName(entry.name) && (await stat(path).catch(() => undefined))?.isFile() === true) found.push(path);
   }
   return found;
+}
+
+// Kustomizations, too: they are refused by name.
+function isYamlName(name: string): boolean {
+  return [".yaml", ".yml", ".json"].includes(extname(name)) || name === "Kustomization";
+}
+
+function isJson(content: string): boolean {
+  try {
+    JSON.parse(content);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // Compose takes variables from a file beside its own.
