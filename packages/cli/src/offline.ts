@@ -1,4 +1,5 @@
-import { Socket } from "node:net";
+import { Socket as Datagrams } from "node:dgram";
+import { isIP, Socket } from "node:net";
 import { UsageError } from "./usage.ts";
 
 /*
@@ -8,24 +9,42 @@ import { UsageError } from "./usage.ts";
  */
 
 let offline = false;
+/** Addresses of containers whose published ports this process serves. */
+const containers = new Set<string>();
 
 /**
- * From here on nothing in this process gets a connection that asks before. When `guarded`, nothing
- * does at all, but to sockets of this machine's files, which engines have.
+ * From here on nothing in this process gets a connection, but to sockets of this machine's files,
+ * which engines have, and to the addresses of `allowContainer`.
  */
-export function goOffline({ guarded }: { readonly guarded: boolean }): void {
+export function goOffline(): void {
+  if (offline) return;
   offline = true;
-  if (!guarded) return;
-  const connect = Object.getOwnPropertyDescriptor(Socket.prototype, "connect");
-  const begin: unknown = connect?.value;
-  if (typeof begin !== "function") throw new TypeError("Sockets of this Node connect in another way");
-  Object.defineProperty(Socket.prototype, "connect", {
-    ...connect,
-    value: function refuse(this: Socket, ...args: unknown[]): unknown {
-      if (!isFile(args[0])) throw offlineError("connect to anything");
-      return Reflect.apply(begin, this, args);
-    },
+  replace(Socket.prototype, "connect", (connect) => {
+    return function connectHere(this: Socket, ...args: unknown[]): unknown {
+      if (isFile(args[0]) || isContainer(args[0])) return Reflect.apply(connect, this, args);
+      // Where a refused connection is told of.
+      return this.destroy(offlineError("connect to anything"));
+    };
   });
+  for (const method of ["connect", "send"])
+    replace(Datagrams.prototype, method, () => () => {
+      throw offlineError("send to anybody");
+    });
+}
+
+/**
+ * Those who come to a container's published ports are led on by the process that runs it: to an
+ * address that this machine gave the container.
+ */
+export function allowContainer(address: string): void {
+  containers.add(address);
+}
+
+function replace(prototype: object, method: string, by: (own: Function) => Function): void {
+  const property = Object.getOwnPropertyDescriptor(prototype, method);
+  const own: unknown = property?.value;
+  if (typeof own !== "function") throw new TypeError("Sockets of this Node connect in another way");
+  Object.defineProperty(prototype, method, { ...property, value: by(own) });
 }
 
 /** Whether `--offline` was given. */
@@ -50,4 +69,10 @@ function isFile(target: unknown): boolean {
   if (typeof target === "string") return !/^\d+$/.test(target);
   const options: unknown = Array.isArray(target) ? target[0] : target;
   return typeof options === "object" && options !== null && "path" in options && Boolean(options.path);
+}
+
+function isContainer(target: unknown): boolean {
+  const options: unknown = Array.isArray(target) ? target[0] : target;
+  if (typeof options !== "object" || options === null || !("host" in options)) return false;
+  return typeof options.host === "string" && isIP(options.host) !== 0 && containers.has(options.host);
 }

@@ -68,8 +68,7 @@ export async function runProgram(args: readonly string[], interruption: Interrup
     const flags = new Flags(values);
     if (flags.on("offline")) {
       const { goOffline } = await import("./offline.ts");
-      // Those who come to a container's published ports are led on by the process that runs it.
-      goOffline({ guarded: called?.passesOn !== true });
+      goOffline();
     }
     return (await command.run({ flags, rest, signal, interruption })) ?? 0;
   }

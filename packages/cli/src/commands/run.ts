@@ -17,6 +17,7 @@ import { engineOptions, Engines } from "../containers/engines.ts";
 import type { Flags } from "../flags.ts";
 import { waitInForeground } from "../containers/foreground.ts";
 import { imageToRun, isFolder, type PullPolicy } from "../containers/image-to-run.ts";
+import { allowContainer, isOffline } from "../offline.ts";
 import type { Command, Invocation } from "../program.ts";
 import { createProgress } from "../progress/progress.ts";
 import { printable } from "../progress/terminal.ts";
@@ -140,6 +141,7 @@ async function start(
     throw error;
   }
   if (stdio !== undefined) {
+    if (isOffline()) for (const address of (await container.info()).addresses) allowContainer(address);
     const restarts = (spec.restart?.name ?? "no") !== "no";
     const [{ code }] = await Promise.all([
       waitInForeground(container, program, interruption, { restarts }),

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { ConfigError } from "./config-error.ts";
 import { parseDescription } from "./config-issues.ts";
 import type { DescriptionFile } from "./description-file.ts";
+import { messages } from "../explain.ts";
 import { UsageError } from "../usage.ts";
 import { parseYamlConfig } from "./yaml-config.ts";
 
@@ -111,12 +112,8 @@ async function loadModule(path: string, shown: string): Promise<DescriptionFile>
   try {
     exported = await orStuck(importDefault(path));
   } catch (error) {
-    throw new ConfigError(
-      [{ message: `Cannot run "${shown}": ${error instanceof Error ? error.message : String(error)}` }],
-      {
-        cause: error,
-      },
-    );
+    // "fetch failed" says nothing without why.
+    throw new ConfigError([{ message: `Cannot run "${shown}": ${messages(error).join(": ")}` }], { cause: error });
   }
   if (exported === undefined)
     throw new ConfigError([
