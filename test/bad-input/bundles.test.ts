@@ -1,6 +1,6 @@
 import { copyFile, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { copy, encodeTarHeader, LayoutStore, readTar } from "@lading/oci";
+import { copy, encodeTarHeader, LayoutStore, readTar, type TarHeader } from "@lading/oci";
 import { randomImage, startRegistry } from "@lading/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Workspace, workspace } from "../cli/workspace.ts";
@@ -43,6 +43,15 @@ async function changed(name: string, change: (members: Members) => void): Promis
     Buffer.alloc((512 - (content.byteLength % 512)) % 512),
   ]);
   await writeFile(at(name), Buffer.concat([...tar, Buffer.alloc(1024)]));
+}
+
+/** The bundle with one more member at its beginning, that has no content. */
+async function headed(
+  name: string,
+  member: Pick<TarHeader, "path" | "type"> & { readonly linkname?: string },
+): Promise<void> {
+  const header = encodeTarHeader({ linkname: "", ...member, size: 0, mode: 0o644, uid: 0, gid: 0, mtime: 0 });
+  await writeFile(at(name), Buffer.concat([header, await readFile(at("site.tar"))]));
 }
 
 async function* fileBytes(path: string): AsyncGenerator<Uint8Array> {
@@ -115,6 +124,75 @@ const wrong: readonly (readonly [what: string, make: (name: string) => Promise<v
     "with a member that leads out",
     async (name) => await changed(name, (members) => void members.set("../../etc/cron.d/evil", Buffer.from("*"))),
     "leads out of it",
+  ],
+  [
+    "with an absolute path",
+    async (name) => await headed(name, { path: "/etc/cron.d/evil", type: "file" }),
+    "leads out of it",
+  ],
+  [
+    "with a link to an absolute path",
+    async (name) => await headed(name, { path: "blobs", type: "symlink", linkname: "/etc" }),
+    'the link "blobs" to "/etc" leads out of it',
+  ],
+  [
+    "with a link that climbs out",
+    async (name) => await headed(name, { path: "blobs/evil", type: "symlink", linkname: "../../evil" }),
+    'the link "blobs/evil" to "../../evil" leads out of it',
+  ],
+  [
+    "with a hardlink",
+    async (name) => await headed(name, { path: "blobs/evil", type: "hardlink", linkname: "/etc/shadow" }),
+    '"blobs/evil" is a hardlink',
+  ],
+  [
+    "with a device",
+    async (name) => await headed(name, { path: "blobs/evil", type: "block" }),
+    "is neither file nor folder nor link",
+  ],
+  [
+    "whose index.json is a link to another file of it",
+    async (name) => {
+      await changed(name, (members) => {
+        members.set("other.json", members.get("index.json") ?? Buffer.alloc(0));
+        members.delete("index.json");
+      });
+      const header = encodeTarHeader({
+        path: "index.json",
+        type: "symlink",
+        linkname: "other.json",
+        size: 0,
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+      });
+      await writeFile(at(name), Buffer.concat([header, await readFile(at(name))]));
+    },
+    '"index.json" is a link and not a file',
+  ],
+  [
+    "with a member twice",
+    async (name) => await headed(name, { path: "index.json", type: "file" }),
+    'it holds "index.json" twice',
+  ],
+  [
+    "whose index calls an image by the digest of another",
+    async (name) =>
+      await changed(name, (members) =>
+        replaceIn(members, "index.json", (text) =>
+          text.replaceAll("ghcr.io/acme/app:1", `ghcr.io/acme/app@sha256:${"0".repeat(64)}`),
+        ),
+      ),
+    /its index\.json calls sha256:[0-9a-f]{64} "ghcr\.io\/acme\/app@sha256:0{64}"/,
+  ],
+  [
+    "whose index gives two images one name",
+    async (name) =>
+      await changed(name, (members) =>
+        replaceIn(members, "index.json", (text) => text.replaceAll("acme/db:1", "acme/app:1")),
+      ),
+    /its index\.json calls both sha256:[0-9a-f]{64} and sha256:[0-9a-f]{64} "ghcr\.io\/acme\/app:1"/,
   ],
   [
     "with an index.json of two meanings",

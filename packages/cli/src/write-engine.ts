@@ -1,4 +1,13 @@
-import { formatReference, openImage, type Options, parseReference, tapSource, withDefaultTag } from "@lading/oci";
+import {
+  firstOf,
+  formatReference,
+  isIndexType,
+  openImage,
+  type Options,
+  parseReference,
+  tapSource,
+  withDefaultTag,
+} from "@lading/oci";
 import { checkImport, type Engine, importImage } from "@lading/runner";
 import type { EngineDestination } from "./destination.ts";
 import { EnginePool } from "./engine-pool.ts";
@@ -41,9 +50,10 @@ export async function writeToEngine(
       bytes += more;
       if (!remote) onEvent?.({ type: "write-progress", place: shown, done: bytes });
     };
-    const counted = tapSource(spool?.source ?? source, () => ({ onBytes }));
+    const counted = tapSource(spool === undefined ? source : firstOf(spool.source, source), () => ({ onBytes }));
+    const index = isIndexType(descriptor.mediaType) ? descriptor : undefined;
     for (const one of wanted.length === 0 ? [undefined] : wanted)
-      await importImage(engine, counted, image.descriptor, { name: one, facts: pool.facts, signal });
+      await importImage(engine, counted, image.descriptor, { name: one, index, facts: pool.facts, signal });
   }
   await pool.given(engine, image.manifest.config.digest, { signal });
   const written = { place: shown, size: bytes, unchanged, ms: performance.now() - begun };

@@ -68,6 +68,8 @@ export interface OpenedImage extends AsyncDisposable {
 export interface ImportOptions extends Options {
   /** The full reference that it gets; an existing one moves. */
   readonly name?: string | undefined;
+  /** The index that it was chosen from, of the same source: the name may have the digest of that. */
+  readonly index?: Descriptor | undefined;
 }
 
 /** The images of an engine. They get there only by `import`: no engine pulls. */

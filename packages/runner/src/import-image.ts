@@ -1,4 +1,12 @@
-import { type Descriptor, type Image, openImage, type Options, type Platform, type Source } from "@lading/oci";
+import {
+  type Descriptor,
+  type Image,
+  isIndexType,
+  openImage,
+  type Options,
+  type Platform,
+  type Source,
+} from "@lading/oci";
 import type { Engine, EngineImage } from "./engine.ts";
 import { checkImage } from "./image/check-image.ts";
 import type { FactsStore } from "./image/facts-store.ts";
@@ -8,6 +16,8 @@ import { refusePlatform } from "./image/runnable-platform.ts";
 export interface ImportImageOptions extends Options {
   /** The full reference that it gets in the engine. */
   readonly name?: string | undefined;
+  /** The index that `root` was chosen from, when it is none itself: the name may have the digest of that. */
+  readonly index?: Descriptor | undefined;
   /** Which image of an index. Default: this machine's. */
   readonly platform?: Platform | undefined;
   /** Where facts are kept. */
@@ -22,7 +32,7 @@ export async function checkImport(
   engine: Engine,
   source: Source,
   root: Descriptor,
-  { platform, facts, signal }: Omit<ImportImageOptions, "name">,
+  { platform, facts, signal }: Omit<ImportImageOptions, "name" | "index">,
 ): Promise<Image> {
   const image = await openImage(source, root, { platform, signal });
   refusePlatform(image.platform);
@@ -43,9 +53,9 @@ export async function importImage(
   engine: Engine,
   source: Source,
   root: Descriptor,
-  { name, ...options }: ImportImageOptions,
+  { name, index = isIndexType(root.mediaType) ? root : undefined, ...options }: ImportImageOptions,
 ): Promise<EngineImage> {
   const image = await checkImport(engine, source, root, options);
   const { signal } = options;
-  return await engine.images.import(source, image.descriptor, { name, signal });
+  return await engine.images.import(source, image.descriptor, { name, index, signal });
 }

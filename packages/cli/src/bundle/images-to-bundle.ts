@@ -66,7 +66,12 @@ async function telling<T>(wantedBy: readonly string[], task: () => Promise<T>): 
 }
 
 function namesOf(text: string, given: string | undefined, { names, descriptor }: Located): readonly string[] {
-  if (given !== undefined) return [formatReference(withDefaultTag(parseReference(given)))];
+  if (given !== undefined) {
+    const reference = withDefaultTag(parseReference(given));
+    if (reference.digest !== undefined && reference.digest !== descriptor.digest)
+      throw new UsageError(`Cannot bundle "${text}" as ${given}: it is ${descriptor.digest}`);
+    return [formatReference(reference)];
+  }
   const place = parsePlaceArgument(text);
   if (place.transport === "registry") {
     const { registry, repository } = place.reference;

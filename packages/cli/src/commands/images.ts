@@ -39,6 +39,7 @@ export const command: Command = {
 /** Repository and tag, as docker's table has them. */
 function divided(name: string | undefined): readonly [string, string] {
   if (name === undefined) return ["<none>", "<none>"];
-  const [, repository = name, tag = "<none>"] = /^(.*):([^/:]+)$/.exec(name.replace(/@.*$/, "")) ?? [];
+  const bare = name.replace(/@.*$/, "");
+  const [, repository = bare, tag = "<none>"] = /^(.*):([^/:]+)$/.exec(bare) ?? [];
   return [printable(repository), printable(tag)];
 }

@@ -80,8 +80,7 @@ export class ArchiveIndex {
   shared(path: string): ArchiveMember | undefined {
     const member = this.#members.get(path);
     if (member?.type !== "symlink") return member;
-    const folder = path.split("/").slice(0, -1);
-    const target = member.linkname.startsWith("/") ? undefined : cleanPath([...folder, member.linkname].join("/"));
+    const target = cleanPath([...folderOf(path), member.linkname].join("/"));
     return target === undefined ? undefined : this.regular(target);
   }
 
@@ -163,13 +162,20 @@ function toMember(header: TarBlock, extensions: Extensions, start: number, size:
   if (!directory && !isFile && !isLink)
     throw invalid(file, `${JSON.stringify(name)} is neither file nor folder nor link`);
   if (header.typeflag === "1") throw invalid(file, `${JSON.stringify(name)} is a hardlink`);
+  const linkname = extensions.linkname ?? header.linkname;
+  if (isLink && (linkname.startsWith("/") || cleanPath([...folderOf(name), linkname].join("/")) === undefined))
+    throw invalid(file, `the link ${JSON.stringify(name)} to ${JSON.stringify(linkname)} leads out of it`);
   return {
     path: path ?? "",
     type: isFile ? "file" : isLink ? "symlink" : "other",
     start,
     size: isFile ? size : 0,
-    linkname: extensions.linkname ?? header.linkname,
+    linkname,
   };
+}
+
+function folderOf(path: string): readonly string[] {
+  return path.split("/").slice(0, -1);
 }
 
 function parseHeader(block: Uint8Array, at: number, file: string): TarBlock {

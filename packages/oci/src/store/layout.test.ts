@@ -268,3 +268,36 @@ test("a copy brings the layers of an image whose manifest is there already", asy
   expect(await store.has(image.descriptor)).toBe(true);
   await validateImage(store, image.descriptor);
 });
+
+test("content is called by its own digest, and by no other", async () => {
+  await using folder = await temporaryFolder();
+  const image = await randomImage();
+  const store = await LayoutStore.create(folder.path);
+  await copy(image.source, store, image.descriptor);
+  const name = `ghcr.io/acme/app@${image.descriptor.digest}`;
+
+  await store.tag(image.descriptor, name);
+  await store.tag(image.descriptor, name);
+
+  expect((await store.list()).map(nameOf)).toEqual([name]);
+  expect((await store.resolve(name)).digest).toBe(image.descriptor.digest);
+  const other = `ghcr.io/acme/app@sha256:${"0".repeat(64)}`;
+  await expect(store.tag(image.descriptor, other)).rejects.toThrow("that is the name of another image");
+});
+
+test("what content says it is called is no name where it is kept", async () => {
+  await using folder = await temporaryFolder();
+  const image = await randomImage();
+  const store = await LayoutStore.create(folder.path);
+  await copy(image.source, store, image.descriptor);
+  const annotations = {
+    "io.containerd.image.name": "ghcr.io/acme/app:1",
+    "org.opencontainers.image.ref.name": "1",
+    a: "b",
+  };
+
+  await store.keep({ ...image.descriptor, annotations });
+
+  expect((await store.list()).map((entry) => entry.annotations)).toEqual([{ a: "b" }]);
+  await expect(store.resolve("ghcr.io/acme/app:1")).rejects.toThrow("Cannot find");
+});

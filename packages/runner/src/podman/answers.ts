@@ -49,6 +49,7 @@ export const imageAnswer = z.object({
   Id: z.string(),
   Digest: text,
   RepoTags: strings,
+  RepoDigests: strings,
   Created: optionalText,
   Config: config.nullish(),
   Architecture: text,

@@ -7,6 +7,7 @@ import {
   type Image,
   jsonBytes,
   type Layer,
+  nameAnnotations,
   type Options,
   type Source,
   tarTrailerSize,
@@ -15,6 +16,8 @@ import {
 export interface ImageArchiveOptions extends Options {
   /** Full references, for Docker: it takes them from its own manifest.json or from containerd's annotation. Default: none. */
   readonly names?: readonly string[] | undefined;
+  /** A name with a digest; of an index, that has it then, and the image is all that is there of it. Default: none. */
+  readonly called?: { readonly name: string; readonly index?: Descriptor | undefined } | undefined;
 }
 
 /**
@@ -25,30 +28,26 @@ export async function* imageArchive(
   source: Source,
   { descriptor, manifest }: Image,
   layers: readonly Layer[],
-  { names, ...options }: ImageArchiveOptions = {},
+  { names, called, ...options }: ImageArchiveOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const { mediaType, digest, size } = descriptor;
+  const { mediaType, digest, size } = called?.index ?? descriptor;
   const entry = { mediaType, digest, size };
-  const named = (names ?? []).map((name) => ({
-    mediaType,
-    digest,
-    size,
-    annotations: { "io.containerd.image.name": name },
+  const named = (names ?? (called === undefined ? [] : [called.name])).map((name) => ({
+    ...entry,
+    annotations: { [nameAnnotations.image]: name },
   }));
-  const index = { schemaVersion: 2, manifests: named.length === 0 ? [entry] : named };
   yield* document("oci-layout", { imageLayoutVersion: "1.0.0" });
-  yield* document("index.json", index);
+  yield* document("index.json", { schemaVersion: 2, manifests: named.length === 0 ? [entry] : named });
   if (names !== undefined)
     yield* document("manifest.json", [
       { Config: blobPath(manifest.config), RepoTags: names, Layers: manifest.layers.map(blobPath) },
     ]);
   yield* folder("blobs");
-  const algorithms = new Set(
-    [descriptor, manifest.config, ...manifest.layers].map((each) => digestAlgorithm(each.digest)),
-  );
+  const documents = [...(called?.index === undefined ? [] : [called.index]), descriptor, manifest.config];
+  const algorithms = new Set([...documents, ...manifest.layers].map((each) => digestAlgorithm(each.digest)));
   for (const algorithm of algorithms) yield* folder(`blobs/${algorithm}`);
   const written = new Set<string>();
-  for (const blob of [source.blob(descriptor), source.blob(manifest.config), ...layers]) {
+  for (const blob of [...documents.map((each) => source.blob(each)), ...layers]) {
     // Equal layers are one file.
     if (written.has(blob.descriptor.digest)) continue;
     written.add(blob.descriptor.digest);

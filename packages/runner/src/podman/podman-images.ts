@@ -17,13 +17,14 @@ import {
   type Options,
   parseDigest,
   parseReference,
+  type Reference,
   type Source,
   withDefaultTag,
 } from "@lading/oci";
 import type { EngineImage, EngineImages, ImportOptions, OpenedImage } from "../engine.ts";
 import { RunnerError } from "../errors.ts";
 import { type ImageAnswer, imageAnswer, imagesAnswer, plainly } from "./answers.ts";
-import { imageArchive } from "./image-archive.ts";
+import { imageArchive, type ImageArchiveOptions } from "./image-archive.ts";
 import { imageConfig } from "./image-config.ts";
 import type { PodmanClient } from "./podman-client.ts";
 
@@ -48,16 +49,19 @@ export class PodmanImages implements EngineImages {
   }
 
   async import(source: Source, root: Descriptor, options: ImportOptions = {}): Promise<EngineImage> {
-    const { name, signal } = options;
+    const { name, index, signal } = options;
     const attempt = `Cannot import ${name === undefined ? root.digest : `"${name}"`} into podman`;
     const opened = await openImage(source, root, { signal });
     const id = opened.manifest.config.digest;
     const known = await this.#inspect(digestHex(id), options);
-    if (known === undefined) await this.#load(source, opened, attempt, options);
     const reference = name === undefined ? undefined : withDefaultTag(parseReference(name));
     const tag = reference?.tag;
-    const named = known !== undefined && (tag === undefined || (known.RepoTags ?? []).includes(name ?? ""));
-    if (named) return engineImage(known);
+    // podman gives no such name by its "tag", but takes one that an archive has.
+    const byDigest = reference === undefined || tag !== undefined ? undefined : named(reference, opened, index);
+    const lacks = byDigest !== undefined && !(known?.RepoDigests ?? []).includes(byDigest.name);
+    if (known === undefined || lacks) await this.#load(source, opened, attempt, { name, called: byDigest, signal });
+    const isNamed = known !== undefined && !lacks && (tag === undefined || (known.RepoTags ?? []).includes(name ?? ""));
+    if (isNamed) return engineImage(known);
     if (reference !== undefined && tag !== undefined)
       await this.#client.call("POST", `images/${digestHex(id)}/tag`, {
         query: { repo: `${reference.registry}/${reference.repository}`, tag },
@@ -135,7 +139,12 @@ export class PodmanImages implements EngineImages {
   }
 
   /** podman takes layers that it has without reading them; only when it does not, they are sent as well. */
-  async #load(source: Source, image: Image, attempt: string, { name, ...options }: ImportOptions): Promise<void> {
+  async #load(
+    source: Source,
+    image: Image,
+    attempt: string,
+    { name, ...options }: Pick<ImportOptions, "name"> & ImageArchiveOptions,
+  ): Promise<void> {
     // Mostly an image of the same name came before it; to look at all takes long where there are many.
     const before = name === undefined ? undefined : await this.#inspect(name, options);
     const shared = (before?.RootFS?.Layers ?? []).filter((id) => image.layers.some(({ diffId }) => diffId === id));
@@ -181,11 +190,24 @@ export class PodmanImages implements EngineImages {
   }
 }
 
+/** A name by digest, and the index that has it; undefined where it is neither the image's nor the index's. */
+function named(
+  { registry, repository, digest }: Reference,
+  { descriptor }: Image,
+  index: Descriptor | undefined,
+): { readonly name: string; readonly index?: Descriptor } | undefined {
+  if (digest === undefined) return undefined;
+  const name = formatReference({ registry, repository, digest });
+  if (digest === descriptor.digest) return { name };
+  return digest === index?.digest ? { name, index } : undefined;
+}
+
 function engineImage(image: ImageAnswer): EngineImage {
+  const tags = image.RepoTags ?? [];
   return {
     id: parseDigest(`sha256:${image.Id}`),
     digest: isDigest(image.Digest) ? image.Digest : undefined,
-    names: image.RepoTags ?? [],
+    names: tags.length > 0 ? tags : (image.RepoDigests ?? []),
     config: imageConfig(image),
     size: image.Size,
     created: image.Created ?? undefined,
