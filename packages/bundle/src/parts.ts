@@ -195,7 +195,9 @@ export async function removeParts(file: string): Promise<void> {
   const next = partName(file, list.parts.length);
   // Of an unfinished one another part may have been begun, or written before the list could say so.
   const begun = list.bundle === undefined ? [next, `${next}.unfinished`] : [];
-  const names = [...list.parts.map((part) => part.file), ...begun];
+  // Only what such a write makes: a list from elsewhere may name anything.
+  const written = list.parts.flatMap((part, position) => (part.file === partName(file, position) ? part.file : []));
+  const names = [...written, ...begun];
   for (const name of names) await rm(join(dirname(file), name), { force: true });
   for (const path of [partListPath(file), `${partListPath(file)}.unfinished`]) await rm(path, { force: true });
 }

@@ -115,3 +115,16 @@ test.each([
   await damage(it.file);
   await expect((async () => await verifyBundle(await Bundle.open(it.file)))()).rejects.toThrow(message);
 });
+
+test("a list that names other files has none of them removed", async () => {
+  await using it = await split();
+  const precious = join(it.path, "photos.2024");
+  await writeFile(precious, "precious");
+  const list = await readFile(`${it.file}.parts.json`, "utf8");
+  await writeFile(`${it.file}.parts.json`, list.replace("site.tar.001", "photos.2024"));
+
+  await writeBundle(it.collection, it.file);
+
+  expect(await readFile(precious, "utf8")).toBe("precious");
+  expect((await readdir(it.path)).toSorted()).toEqual(["photos.2024", "site.tar", "site.tar.001"]);
+});
