@@ -7,21 +7,41 @@ const source = {
   ssr: { resolve: { conditions: ["@lading/source"] } },
 };
 
+// Packed packages and large files: minutes, not milliseconds.
+const e2e = { globalSetup: "test/cache-home.ts", testTimeout: 180_000, hookTimeout: 180_000 };
+
+// Engines share the machine's networks and cgroups, so these run one after another.
+const engines = ["test/engines/**/*.test.ts"];
+
 export default defineConfig({
   test: {
     projects: [
-      { ...source, test: { name: "unit", include: ["packages/*/src/**/*.test.ts"], testTimeout: 60_000 } },
       {
         ...source,
         test: {
+          name: "unit",
+          include: ["packages/*/src/**/*.test.ts"],
+          sequence: { groupOrder: 0 },
+          maxWorkers: "100%",
+          // A loaded machine is slow, not wrong.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        ...source,
+        test: {
+          ...e2e,
           name: "e2e",
           include: ["test/**/*.test.ts"],
-          globalSetup: "test/cache-home.ts",
-          // Engines, packed packages and large files: minutes, not milliseconds.
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          fileParallelism: false,
+          exclude: engines,
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
         },
+      },
+      {
+        ...source,
+        test: { ...e2e, name: "engines", include: engines, sequence: { groupOrder: 2 }, fileParallelism: false },
       },
     ],
   },
