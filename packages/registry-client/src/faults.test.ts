@@ -32,7 +32,7 @@ test.each(registryFaults)("$outcome: $name", { timeout: 20_000 }, async (fault) 
     keychain,
     hostConfig: plainHttp,
     retries: { attempts: 4, delay: 1, ...clock },
-    timeouts: { headers: 300, stall: 300 },
+    timeouts: { headers: 600, stall: 600 },
   });
 
   const work = deeds[fault.during](fault, registry, client);
