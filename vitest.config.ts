@@ -10,8 +10,13 @@ const source = {
 // Packed packages and large files: minutes, not milliseconds.
 const e2e = { globalSetup: "test/cache-home.ts", testTimeout: 180_000, hookTimeout: 180_000 };
 
-// Engines share the machine's networks and cgroups, so these run one after another.
-const engines = ["test/engines/**/*.test.ts"];
+// Engines share the machine's networks and cgroups, so what runs containers runs one after another.
+const engines = [
+  "test/engines/**/*.test.ts",
+  "test/interop/**/*.test.ts",
+  "test/*/containers.test.ts",
+  "test/cli/{run,unprivileged-run}*.test.ts",
+];
 
 export default defineConfig({
   test: {
