@@ -31,13 +31,17 @@ export async function* imageArchive(
   { names, called, ...options }: ImageArchiveOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const { mediaType, digest, size } = called?.index ?? descriptor;
-  const entry = { mediaType, digest, size };
   const named = (names ?? (called === undefined ? [] : [called.name])).map((name) => ({
-    ...entry,
+    mediaType,
+    digest,
+    size,
     annotations: { [nameAnnotations.image]: name },
   }));
   yield* document("oci-layout", { imageLayoutVersion: "1.0.0" });
-  yield* document("index.json", { schemaVersion: 2, manifests: named.length === 0 ? [entry] : named });
+  yield* document("index.json", {
+    schemaVersion: 2,
+    manifests: named.length === 0 ? [{ mediaType, digest, size }] : named,
+  });
   if (names !== undefined)
     yield* document("manifest.json", [
       { Config: blobPath(manifest.config), RepoTags: names, Layers: manifest.layers.map(blobPath) },
