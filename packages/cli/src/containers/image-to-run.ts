@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type Descriptor,
@@ -10,6 +9,7 @@ import {
   samePlatform,
   type Source,
   withDefaultTag,
+  makeFolder,
 } from "@lading/oci";
 import {
   type Engine,
@@ -112,7 +112,7 @@ async function fromRegistry(
   const image = await openPlatform(located, platform, { signal });
   // Before a layer is on its way.
   refusePlatform(image.platform);
-  await mkdir(root, { recursive: true, mode: 0o711 });
+  makeFolder(root, 0o711);
   await using spool = await Spool.create(root);
   const transfer = new Transfer(located.shown, {
     signal,

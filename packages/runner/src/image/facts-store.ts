@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Digest, digestHex } from "@lading/oci";
+import { type Digest, digestHex, makeFolder } from "@lading/oci";
 import type { ImageFacts, LayerMemory } from "./image-facts.ts";
 
 // Written anew when what facts are changes.
@@ -46,8 +46,8 @@ export class FactsStore {
 
   async set(id: Digest, { links, ...facts }: ImageFacts): Promise<void> {
     // Mapped users of containers must be able to pass through the state folder.
-    await mkdir(dirname(this.#folder), { recursive: true, mode: 0o711 });
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    makeFolder(dirname(this.#folder), 0o711);
+    makeFolder(this.#folder, 0o700);
     const path = this.#path(id);
     const made = `${path}.${randomBytes(6).toString("hex")}`;
     try {

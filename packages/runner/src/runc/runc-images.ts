@@ -12,6 +12,7 @@ import {
   parseReference,
   type Source,
   withDefaultTag,
+  makeFolder,
 } from "@lading/oci";
 import type { EngineImage, EngineImages, ImportOptions, OpenedImage } from "../engine.ts";
 import { RunnerError } from "../errors.ts";
@@ -185,7 +186,7 @@ export class RuncImages implements EngineImages {
   }
 
   #makeFolders(): void {
-    mkdirSync(this.#folder("names"), { recursive: true, mode: 0o700 });
+    makeFolder(this.#folder("names"), 0o700);
   }
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -149,4 +150,8 @@ test.each(["", "-a", "a/b", "../a", "a b", "ü", "a".repeat(256)])("%j is no nam
   await using folder = await temporaryFolder();
   await expect(made(new ContainerStore(folder.path), name)).rejects.toMatchObject({ code: "SPEC" });
   expect(await readdir(folder.path)).toEqual([]);
+});
+
+test.runIf(existsSync("/proc/self"))("a state folder that cannot be made is an error, and tried once", async () => {
+  await expect(made(new ContainerStore("/proc/nope/state"))).rejects.toMatchObject({ code: "ENOENT" });
 });

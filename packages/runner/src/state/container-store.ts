@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Digest } from "@lading/oci";
+import { type Digest, makeFolder } from "@lading/oci";
 import type { ContainerPlan } from "../container-plan.ts";
 import type { ContainerStatus, EngineName, ExitStatus } from "../engine.ts";
 import { RunnerError } from "../errors.ts";
@@ -192,7 +192,7 @@ export class ContainerStore {
     const now = Math.floor(Date.now() / exitsAreKept);
     for (const name of entries(folder))
       if (!(Number(name) >= now - 1)) rmSync(join(folder, name), { recursive: true, force: true });
-    mkdirSync(join(folder, `${now}`), { recursive: true, mode: 0o700 });
+    makeFolder(join(folder, `${now}`), 0o700);
     replaceJson(join(folder, `${now}`, id), exit);
   }
 
@@ -288,8 +288,8 @@ export class ContainerStore {
 
   #makeFolder(name: string): void {
     // Others may pass, not look: mapped users of containers must reach the root of theirs.
-    mkdirSync(this.root, { recursive: true, mode: 0o711 });
-    mkdirSync(join(this.root, name), { recursive: true, mode: 0o700 });
+    makeFolder(this.root, 0o711);
+    makeFolder(join(this.root, name), 0o700);
   }
 }
 

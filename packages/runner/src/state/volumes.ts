@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { makeFolder } from "@lading/oci";
 import type { ContainerPlan } from "../container-plan.ts";
 import { RunnerError } from "../errors.ts";
 import { rootedPath } from "./rooted-path.ts";
@@ -47,7 +48,7 @@ export async function makeVolumes(
 ): Promise<void> {
   const missing = mounts.filter((mount) => mount.type === "volume" && !existsSync(volumeFolder(root, mount.name)));
   if (missing.length === 0) return;
-  mkdirSync(join(root, "volumes"), { recursive: true, mode: 0o711 });
+  makeFolder(join(root, "volumes"), 0o711);
   await withImage(async (image) => {
     for (const mount of missing)
       if (mount.type === "volume")
