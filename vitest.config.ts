@@ -1,4 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 // Tests run the TypeScript sources: the private export condition that every package carries
 // leads each workspace import to `src`, so there is no stale `dist` to debug.
@@ -39,7 +39,7 @@ export default defineConfig({
           ...e2e,
           name: "e2e",
           include: ["test/**/*.test.ts"],
-          exclude: engines,
+          exclude: [...configDefaults.exclude, ...engines],
           sequence: { groupOrder: 1 },
           maxWorkers: 2,
         },

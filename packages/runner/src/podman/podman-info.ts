@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Options } from "@lading/oci";
+import { makeFolder, type Options } from "@lading/oci";
 import * as z from "zod";
 import type { EngineInfo } from "../engine.ts";
 import { readJson, replaceJson } from "../state/json-file.ts";
@@ -30,7 +30,7 @@ export async function readInfo(client: PodmanClient, root: string, options: Opti
   if (known.success && known.data.socket === identityOf(socket) && Math.abs(Date.now() - known.data.at) < fresh)
     return knowledge(known.data.info, socket);
   const info = await askInfo(client, options);
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file), 0o700);
   replaceJson(file, { at: Date.now(), socket: identityOf(socket), info });
   return knowledge(info, socket);
 }

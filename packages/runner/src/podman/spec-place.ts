@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolder } from "@lading/oci";
 import type { ContainerPlan } from "../container-plan.ts";
 import { RunnerError } from "../errors.ts";
 import { mustBeNamespace } from "../network/shared-namespaces.ts";
@@ -23,7 +24,7 @@ export function seccompFile(root: string, profile: ContainerPlan["seccomp"]): st
   const digest = createHash("sha256").update(text).digest("hex");
   const file = join(root, "podman", `seccomp-${digest}.json`);
   if (readText(file) !== text) {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file), 0o700);
     replaceJson(file, profile);
   }
   return file;
@@ -81,7 +82,7 @@ export function takeIds(store: ContainerStore, plan: ContainerPlan, rootless: bo
     return { maps: undefined, handOn: () => undefined, [Symbol.dispose]: () => undefined };
   // Until podman has said the container's ID they belong to a folder that stands for it.
   const id = newContainerId();
-  mkdirSync(store.folder(id), { recursive: true, mode: 0o700 });
+  makeFolder(store.folder(id), 0o700);
   return {
     maps: idMapsOf(store, { id, plan }),
     handOn: (to) => handOnIdMaps(store, id, to),
