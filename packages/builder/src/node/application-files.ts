@@ -68,8 +68,10 @@ export function applicationFiles({ root, folder, manifest, entries = [], others 
   const common = { src: [folder === "" ? "." : literal(folder)], dest: imagePath(folder) };
   if (manifest.files === undefined) {
     const unpublished = ignoredBy(join(root, folder), [".npmignore"], parseNpmignore)?.patterns ?? [];
+    // As for npm, which packs these whatever its ignore file says.
+    const packed = ["package.json", ...programs(manifest)].map((path) => `!${literal(path)}`);
     const meant = entries.map((entry) => `!${literal(entry)}`);
-    return { ...common, exclude: [...unpublished, ...never, ...meant, ...inner, ...ignored] };
+    return { ...common, exclude: [...unpublished, ...packed, ...never, ...meant, ...inner, ...ignored] };
   }
   return {
     ...common,

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { Matcher } from "../list/patterns.ts";
 import { describeNodeProject } from "./node-project.ts";
 import { project } from "./project-fixture.suite.ts";
 
@@ -341,6 +342,21 @@ test("what an .npmignore names of a package without files is not shipped", async
   expect(describeNodeProject(folder.path).spec.layers).toMatchObject([
     { add: [{ exclude: expect.arrayContaining(["**/src", "docs/*.md", "!**/keep.md", "**/*.map"]) }] },
   ]);
+});
+
+test("an .npmignore leaves out neither package.json nor main nor programs, as for npm", async () => {
+  await using folder = await project({
+    "package.json": { main: "lib/index", bin: { tool: "./bin/tool.js" }, scripts: { start: "node dist/server.js" } },
+    "dist/server.js": "",
+    ".npmignore": "*\n!dist/**\n",
+  });
+  const [layer] = describeNodeProject(folder.path).spec.layers ?? [];
+  const [add] = layer?.add ?? [];
+  const left = new Matcher((add !== undefined && "exclude" in add && add.exclude) || []);
+  for (const path of ["package.json", "lib/index.js", "bin/tool.js", "dist/server.js", "dist/other.js"])
+    expect([path, left.matches(path)]).toEqual([path, false]);
+  for (const path of ["notes.txt", "lib/other.js", "dist/server.test.js"])
+    expect([path, left.matches(path)]).toEqual([path, true]);
 });
 
 test("a program that is called like what is never shipped is shipped", async () => {
