@@ -32,6 +32,16 @@ test("a version that is not the lockfile's is refused: node_modules was installe
   );
 });
 
+test.each(["1.1.0+build.5", "v1.1.0", " =1.1.0"])("%j in a package.json is the lockfile's 1.1.0", async (version) => {
+  await using folder = await project({ ...files, "node_modules/one/package.json": { name: "one", version } });
+  expect(() => describeNodeProject(folder.path)).not.toThrow();
+});
+
+test.each(["1.1.0-rc.1", "1.1", "latest"])("%j in a package.json is not the lockfile's 1.1.0", async (version) => {
+  await using folder = await project({ ...files, "node_modules/one/package.json": { name: "one", version } });
+  expect(() => describeNodeProject(folder.path)).toThrow(`one is ${version} in node_modules/one and 1.1.0 in it`);
+});
+
 test("what a package.json says is remembered for as long as the file looks the same", async () => {
   await using cache = await temporaryFolder();
   await using folder = await project({ ...files, "node_modules/one/package.json": { name: "one", version: "1.1.0" } });

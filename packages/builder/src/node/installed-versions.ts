@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import clean from "semver/functions/clean.js";
 import { BuildError } from "../errors.ts";
 import { install, type InstalledPackage } from "./installed.ts";
 import type { Lockfile } from "./lockfile.ts";
@@ -19,7 +20,12 @@ export function checkVersions(
   const native = packages.filter(({ folder, locked }) => {
     const facts = memory.of(`${root}/${folder}/package.json`, isFacts, readFacts);
     // What comes from elsewhere than a registry need not have one.
-    if (facts !== undefined && /^\d/.test(locked.version) && facts.version !== "" && facts.version !== locked.version)
+    if (
+      facts !== undefined &&
+      /^\d/.test(locked.version) &&
+      facts.version !== "" &&
+      !isSame(facts.version, locked.version)
+    )
       other.push(`${locked.name} is ${facts.version} in ${folder} and ${locked.version} in it`);
     return facts === undefined || facts.native;
   });
@@ -29,6 +35,11 @@ export function checkVersions(
   throw new BuildError("SOURCE_MISSING", `Cannot build by ${lockfile.name}: other is installed: ${shown}${more}`, {
     hint: `Run \`${install[lockfile.manager]}\`${lockfile.manager === "npm" ? "" : "; if that changes nothing, remove node_modules before"}`,
   });
+}
+
+/** Registries and lockfiles have `v1.0.0+build.5` of a package.json as 1.0.0. */
+function isSame(one: string, other: string): boolean {
+  return one === other || (clean(one, true) ?? one) === (clean(other, true) ?? other);
 }
 
 interface PackageFacts {
