@@ -29,6 +29,14 @@ export const registryOptions: Readonly<Record<string, Options>> = {
   },
 };
 
+const { username, ...others } = registryOptions;
+
+/** The same where -u is the user of an image or a program, as for docker and podman. */
+export const registryOptionsBesideUser: typeof registryOptions = {
+  username: { ...username, alias: [] },
+  ...others,
+};
+
 export interface ClientOptions {
   /** The registry that --username is for; without one the flag is refused. */
   readonly registry?: string;

@@ -5,7 +5,7 @@ import { loadable } from "../build/build-destinations.ts";
 import { runInNamespace, takesNamespace } from "../build/namespace-root.ts";
 import { untilInterrupted } from "../interruption.ts";
 import type { Command } from "../program.ts";
-import { registryOptions } from "../registry-flags.ts";
+import { registryOptionsBesideUser } from "../registry-flags.ts";
 import { policyOption } from "../trust/policy-flags.ts";
 import { signingOptions } from "../trust/signing-flags.ts";
 import { frontEndOptions } from "../front-ends/front-ends.ts";
@@ -35,7 +35,11 @@ export const command: Command = {
       group: work,
     },
     tag: { ...file("name of the image, or a bare tag of the description's name"), alias: "t", array: true },
-    output: { ...file("oci:DIR, oci-archive:FILE, docker-archive:FILE or a reference"), alias: "o", array: true },
+    output: {
+      ...file("a reference, oci:DIR, oci-archive:FILE, docker-archive:FILE, podman:, containerd: or docker:"),
+      alias: "o",
+      array: true,
+    },
     push: toggle("send it to the registries of its names", output),
     load: { ...file("give it to an engine: podman, containerd, docker or runc"), array: true, choices: loadable },
     "metadata-file": file("write what was built as JSON"),
@@ -59,7 +63,7 @@ export const command: Command = {
     "cache-dir": { ...file("folder for layers; default: LADING_CACHE_DIR, else $XDG_CACHE_HOME/lading"), group: work },
     ...frontEndOptions,
     ...policyOption,
-    ...registryOptions,
+    ...registryOptionsBesideUser,
   },
   bare: { sbom: "cyclonedx" },
   examples: [

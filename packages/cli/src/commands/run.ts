@@ -23,7 +23,7 @@ import { createProgress } from "../progress/progress.ts";
 import { printable } from "../progress/terminal.ts";
 import { Registries } from "../registries.ts";
 import { admissionFrom, policyOption } from "../trust/policy-flags.ts";
-import { registryOptions } from "../registry-flags.ts";
+import { registryOptionsBesideUser } from "../registry-flags.ts";
 import { publishExposed } from "../run-flags/ports.ts";
 import { runOptions } from "../run-flags/run-options.ts";
 import { runSpecFromFlags } from "../run-flags/run-spec.ts";
@@ -53,7 +53,7 @@ export const command: Command = {
     platform: { type: "string", requiresArg: true, group, describe: "which image of several; default: this machine's" },
     ...grouped(engineOptions),
     ...policyOption,
-    ...registryOptions,
+    ...registryOptionsBesideUser,
   },
   examples: [
     ["run --rm -it debian:12 bash", "a shell, and nothing left of it"],
