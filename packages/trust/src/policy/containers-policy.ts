@@ -1,4 +1,4 @@
-import { isAbsolute, normalize, resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { parsePem } from "../keys/pem.ts";
 import { type PublicKey, readPublicKeys } from "../keys/public-key.ts";
@@ -51,8 +51,8 @@ const scopesOf = (scope: z.ZodType<string>): z.ZodOptional<z.ZodRecord<z.ZodType
 const path = z
   .string()
   .refine(
-    (scope) => scope === "" || (isAbsolute(scope) && normalize(scope) === scope && scope !== "/"),
-    "no absolute path",
+    (scope) => scope === "" || (isAbsolute(scope) && resolve(scope) === scope && scope !== "/"),
+    "no absolute path as it would be written in full, without / at its end",
   );
 
 /** containers-policy.json(5). */
@@ -63,7 +63,7 @@ export const containersPolicySchema = z.strictObject({
       docker: scopesOf(z.string()),
       oci: scopesOf(path),
       "oci-archive": scopesOf(path),
-      "docker-archive": scopesOf(z.literal("", { error: 'it has no scope but ""' })),
+      "docker-archive": scopesOf(z.string().refine((scope) => scope === "", 'it has no scope but ""')),
     })
     .catchall(z.record(z.string(), requirements))
     .optional(),

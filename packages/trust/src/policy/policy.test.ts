@@ -167,4 +167,20 @@ describe("containers' policy.json", () => {
     expect(await judged(policy, at("/srv/images/a", ["ghcr.io/acme/app:1"]))).toBe("ok");
     expect(await judged(policy, at("/srv/imagesX", ["ghcr.io/acme/app:1"]))).toContain("by its default");
   });
+
+  const accept = [{ type: "insecureAcceptAnything" }];
+  test.each([
+    ["oci", "/srv/images/", "no absolute path as it would be written in full"],
+    ["oci-archive", "/srv/images/", "no absolute path as it would be written in full"],
+    ["oci", "/srv/../images", "no absolute path as it would be written in full"],
+    ["docker-archive", "/srv/images", 'it has no scope but ""'],
+  ])("of %s, the scope %s could never fit and is refused", async (transport, scope, expected) => {
+    const policy = { default: accept, transports: { [transport]: { [scope]: [{ type: "reject" }] } } };
+    expect(await judged(policy, "ghcr.io/acme/app:1")).toContain(expected);
+  });
+
+  test.each([{}, { "": accept }])("of docker-archive, %j is understood", async (scopes) => {
+    const policy = { default: accept, transports: { "docker-archive": scopes } };
+    expect(await judged(policy, "ghcr.io/acme/app:1")).toBe("ok");
+  });
 });
