@@ -59,3 +59,27 @@ test("what refers to something and was asked for by a name of its own is an imag
 
   expect((await Bundle.open(file)).images).toEqual([{ name: named, descriptor: sbom }]);
 });
+
+test("indexes that name each other many times over are collected once", async () => {
+  const { source, descriptor } = await randomImage();
+  const other = await randomImage();
+  const store = new MemoryStore();
+  await copy(source, store, descriptor);
+  await copy(other.source, store, other.descriptor);
+  const index = async (child: Descriptor, more: object = {}): Promise<Descriptor> => {
+    const manifests = Array.from({ length: 50 }, () => child);
+    const document = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests, ...more };
+    return await store.write(new Blob([jsonBytes(document)]).stream(), mediaTypes.ociIndex);
+  };
+  let root = other.descriptor;
+  for (let level = 0; level < 6; level += 1) root = await index(root);
+  // What refers to an image is walked once more, for what vouches.
+  const referrer = await index(root, { artifactType: "a/b", subject: descriptor });
+  await store.keep(referrer);
+
+  const collection = await collectBundle([{ name, source: store, descriptor }]);
+  const found = collection.blobs.map((blob) => blob.descriptor.digest);
+  expect(found).toEqual(expect.arrayContaining([descriptor, other.descriptor, root, referrer].map((it) => it.digest)));
+  expect(new Set(found).size).toBe(found.length);
+  expect(collection.referrers).toBe(1);
+});

@@ -119,8 +119,14 @@ class Found {
 
   /** All that a document leads to that was added. */
   under({ digest }: Descriptor): readonly Descriptor[] {
-    const children = this.#children.get(digest) ?? [];
-    return [...children, ...children.flatMap((child) => this.under(child))];
+    const below = new Map<Digest, Descriptor>();
+    const waiting = [...(this.#children.get(digest) ?? [])];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (below.has(next.digest)) continue;
+      below.set(next.digest, next);
+      waiting.push(...(this.#children.get(next.digest) ?? []));
+    }
+    return [...below.values()];
   }
 
   /** Notes what refers to `subjects`, and what refers to that in turn. */
@@ -148,10 +154,11 @@ class Found {
       },
     };
     this.#blobs.set(root.digest, blob);
-    const children = await successors({ resolve: (name) => source.resolve(name), blob: () => blob }, root);
+    const named = await successors({ resolve: (name) => source.resolve(name), blob: () => blob }, root);
+    const children = distinct(named);
     this.#children.set(root.digest, children);
     const below = await Promise.all(children.map(async (child) => await this.add(source, child, depth + 1)));
-    return [root, ...below.flat()];
+    return distinct([root, ...below.flat()]);
   }
 
   async #ask<T>(question: () => Promise<T>): Promise<T> {
@@ -160,6 +167,11 @@ class Found {
       return await question();
     });
   }
+}
+
+/** Documents may name the same content many times over: each counts once. */
+function distinct(descriptors: readonly Descriptor[]): readonly Descriptor[] {
+  return [...new Map(descriptors.map((each) => [`${each.mediaType} ${each.digest}`, each])).values()];
 }
 
 function refuseDoubles(images: readonly ImageToBundle[]): void {
