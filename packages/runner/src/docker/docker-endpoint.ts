@@ -38,9 +38,10 @@ export function dockerEndpoint(env: Environment = process.env): DockerEndpoint {
 }
 
 function contextHost(env: Environment): string | undefined {
-  const folder = env["DOCKER_CONFIG"] ?? join(env["HOME"] ?? homedir(), ".docker");
-  const context = env["DOCKER_CONTEXT"] ?? text(readJson(join(folder, "config.json")), "currentContext") ?? "default";
-  if (context === "" || context === "default") return undefined;
+  // As docker has it, an empty variable is none.
+  const folder = env["DOCKER_CONFIG"] || join(env["HOME"] || homedir(), ".docker");
+  const context = env["DOCKER_CONTEXT"] || text(readJson(join(folder, "config.json")), "currentContext") || "default";
+  if (context === "default") return undefined;
   const meta = join(folder, "contexts/meta", createHash("sha256").update(context).digest("hex"), "meta.json");
   const host = text(field(field(readJson(meta), "Endpoints"), "docker"), "Host");
   if (host !== undefined) return host;
