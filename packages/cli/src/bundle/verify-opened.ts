@@ -54,8 +54,9 @@ export interface VerifiedFile extends VerifiedBundle {
 /**
  * Opens a bundle and verifies all of it; with the flags that say whose signatures count also who
  * signed each image, and with a policy that it admits each, by the names that they have in it.
- * Signatures are looked for in the bundle and in those that it builds on. Throws OciError for what
- * is damaged or another bundle than was expected, TrustError, UsageError.
+ * Signatures are looked for in the bundle alone; what they consist of is read from those that it
+ * builds on as well. Throws OciError for what is damaged or another bundle than was expected,
+ * TrustError, UsageError.
  */
 export async function verifyFile(flags: Flags, signal: AbortSignal): Promise<VerifiedFile> {
   const trust = await trustFrom(flags);
