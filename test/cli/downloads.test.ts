@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { readdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { LayoutStore, openImage, readTree } from "@lading/oci";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Workspace, workspace } from "./workspace.ts";
@@ -124,6 +126,36 @@ test("lading lock pins URLs with variables, as a build with the same arguments w
   const drift = await work.lading(["build", "-q", "-o", "oci:out", "--no-cache", ...arguments_]);
   expect(drift).toMatchObject({ status: 1 });
   expect(drift.stderr).toContain("Run `lading lock --update` if that is meant");
+});
+
+test("the password in a URL is sent, and is neither in messages nor in the lock nor in the cache", async () => {
+  const sent = `Basic ${Buffer.from("ci:s3cret").toString("base64")}`;
+  await using server = await serve((request, response) => {
+    response.writeHead(request.headers.authorization === sent && request.url === "/file" ? 200 : 404).end("content");
+  });
+  const { host } = new URL(server.url);
+  await work.write({ Dockerfile: `FROM scratch\nARG T\nARG F=file\nADD http://ci:$T@${host}/$F /\n` });
+  const password = ["--build-arg", "T=s3cret"];
+  expect(await work.lading(["lock", ...password])).toMatchObject({ status: 0 });
+  const lock = await work.read("lading.lock");
+  expect(Object.keys(JSON.parse(lock).urls)).toEqual([`${server.url}file`]);
+  expect(await build("--locked", ...password)).toMatchObject({ status: 0, stderr: "" });
+  expect(server.requests).toEqual(["/file"]);
+  // Whose password it was is not what names a file.
+  expect(await build("--locked", "--build-arg", "T=another")).toMatchObject({ status: 0, stderr: "" });
+  const messages = [
+    await build(...password, "--build-arg", "F=none"),
+    await build(...password, "--build-arg", "F=none", "--offline"),
+    await build(...password, "--build-arg", "F=none", "--locked"),
+  ];
+  expect(messages.map(({ status }) => status)).toEqual([1, 1, 1]);
+  for (const { stderr } of messages) expect(stderr).toContain(`"${server.url}none"`);
+  expect(JSON.stringify([messages, lock])).not.toContain("s3cret");
+  const entries = await readdir(work.cache, { recursive: true, withFileTypes: true });
+  const records = entries.filter(({ parentPath }) => basename(parentPath) === "downloads");
+  expect(records).not.toHaveLength(0);
+  for (const { parentPath, name } of records)
+    expect(await readFile(join(parentPath, name), "utf8")).not.toContain("s3cret");
 });
 
 test("lading lock says which URLs only a build knows", async () => {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { BuildError, type DockerfileRequest, type FetchedFile, LayerCache } from "@lading/builder";
+import { BuildError, type DockerfileRequest, type FetchedFile, LayerCache, withoutUserinfo } from "@lading/builder";
 import { type Digest, isDigest, type Options } from "@lading/oci";
 import * as z from "zod";
 import { isOffline } from "./offline.ts";
@@ -58,7 +58,7 @@ export class Downloads {
 
   async #fetch(url: string, { checksum, authorization, signal }: FetchOptions): Promise<FetchedFile> {
     const cache = await (this.#cache ??= LayerCache.open(this.#options.cacheDir));
-    const place = join(cache.folder, "downloads", createHash("sha256").update(url).digest("hex"));
+    const place = placeOf(cache, withoutUserinfo(url));
     const asksAgain = this.#options.noCache === true && !isOffline();
     const known = asksAgain ? undefined : await recall(cache, place, url);
     if (known !== undefined && known.digest === checksum) return fileOf(cache, known);
@@ -87,15 +87,19 @@ export class Downloads {
       const digest = `sha256:${hash.digest("hex")}` as const;
       cache.commitBlob(blob, digest);
       const { etag, lastModified: modified } = file;
-      return { version: 1, url, digest, size: blob.size, etag, modified, at: Date.now() };
+      return { version: 1, url: withoutUserinfo(url), digest, size: blob.size, etag, modified, at: Date.now() };
     } catch (cause) {
       signal?.throwIfAborted();
       if (!(cause instanceof Error) || cause.name !== "RegistryError") throw cause;
       const hint = "hint" in cause && typeof cause.hint === "string" ? { hint: cause.hint } : {};
-      throw new BuildError("SOURCE_MISSING", `Cannot fetch "${url}": ${cause.message.replace(/^GET \S+: /, "")}`, {
-        cause,
-        ...hint,
-      });
+      throw new BuildError(
+        "SOURCE_MISSING",
+        `Cannot fetch "${withoutUserinfo(url)}": ${cause.message.replace(/^GET \S+: /, "")}`,
+        {
+          cause,
+          ...hint,
+        },
+      );
     } finally {
       blob.discard();
     }
@@ -106,15 +110,20 @@ export class Downloads {
     if (known === undefined)
       throw new BuildError(
         "SOURCE_MISSING",
-        `Cannot fetch "${url}" offline: it was never fetched with the cache "${cache.folder}"`,
+        `Cannot fetch "${withoutUserinfo(url)}" offline: it was never fetched with the cache "${cache.folder}"`,
         { hint: "Run the build once without --offline, or put the file into the context" },
       );
     this.#options.onEvent?.({
       type: "note",
-      message: `offline: ${url} is taken for ${known.digest}, as of ${new Date(known.at).toISOString()}`,
+      message: `offline: ${withoutUserinfo(url)} is taken for ${known.digest}, as of ${new Date(known.at).toISOString()}`,
     });
     return known;
   }
+}
+
+/** Where it is noted what was fetched under a name. */
+function placeOf(cache: LayerCache, name: string): string {
+  return join(cache.folder, "downloads", createHash("sha256").update(name).digest("hex"));
 }
 
 function fileOf(cache: LayerCache, { digest, size, modified }: Download): FetchedFile {
@@ -126,7 +135,7 @@ async function recall(cache: LayerCache, place: string, url: string): Promise<Do
   try {
     const record = recordSchema.parse(JSON.parse(await readFile(place, "utf8")), { jitless: true });
     const blob = await stat(cache.store.path(record.digest));
-    return record.url === url && blob.size === record.size ? record : undefined;
+    return record.url === withoutUserinfo(url) && blob.size === record.size ? record : undefined;
   } catch {
     // Damaged records are as good as none.
     return undefined;

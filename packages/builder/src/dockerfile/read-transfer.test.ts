@@ -55,6 +55,10 @@ test.each([
     '2:16 Cannot use the checksum "md5:00": expected sha256: and 64 hexadecimal digits',
   ],
   ["ADD http://a:99999/x /", '2:5 Cannot add "http://a:99999/x": it is no URL'],
+  // The password of a build argument is nothing for logs.
+  ["ARG T=s3cret\nADD https://ci:$T@a:99999/x /", '3:5 Cannot add "https://a:99999/x": it is no URL'],
+  ["ARG T=s3/cret\nADD https://ci:$T@a/x /", '3:5 Cannot add "https://a/x": it is no URL'],
+  ["ARG T=s3cret\nCOPY https://ci:$T@a/x?to=b@c /", '3:6 Cannot copy "https://a/x?to=b@c": COPY takes no URL'],
 ])("%s is told at its place", async (line, message) => {
   const space = await workspace();
   expect(await space.failure(`FROM scratch\n${line}\n`, { fetch: async () => space.fetched("") })).toBe(message);

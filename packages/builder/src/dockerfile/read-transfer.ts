@@ -10,6 +10,7 @@ import { chmodRule, splitOwner } from "./instruction-values.ts";
 import type { Expand } from "./stage-config.ts";
 import type { AddInstruction, CopyInstruction, Dockerfile, Word } from "./syntax.ts";
 import type { GivenFile, Transfer } from "./transfer.ts";
+import { withoutUserinfo } from "./without-userinfo.ts";
 
 export interface TransferWords {
   readonly file: Dockerfile;
@@ -115,7 +116,9 @@ async function fetchUrl(
 ): Promise<GivenFile> {
   const { file, fetch, secrets, timestamp, signal } = words;
   const cannot = (why: string, hint: string): BuildError =>
-    dockerfileError(file, word, `Cannot ${add === undefined ? "copy" : "add"} "${url}": ${why}`, { hint });
+    dockerfileError(file, word, `Cannot ${add === undefined ? "copy" : "add"} "${withoutUserinfo(url)}": ${why}`, {
+      hint,
+    });
   if (add === undefined) throw cannot("COPY takes no URL", "Write ADD for what is fetched");
   if (!/^https?:\/\//.test(url) || /\.git(?:[#?]|$)/.test(url))
     throw cannot("it is a git repository", "Clone it before the build, and copy the files from the context");
@@ -161,7 +164,10 @@ async function verify(url: string, file: FetchedFile, checksum: string): Promise
     throw new BuildError("SPEC", `Cannot use the checksum "${checksum}": expected sha256: and 64 hexadecimal digits`);
   const actual = algorithm === "sha256" ? file.digest : await checksumOf(file, algorithm);
   if (actual === checksum) return;
-  throw new BuildError("SOURCE_CHANGED", `Cannot add "${url}": its checksum is ${actual}, not ${checksum}`);
+  throw new BuildError(
+    "SOURCE_CHANGED",
+    `Cannot add "${withoutUserinfo(url)}": its checksum is ${actual}, not ${checksum}`,
+  );
 }
 
 async function checksumOf(file: FetchedFile, algorithm: string): Promise<string> {

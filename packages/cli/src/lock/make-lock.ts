@@ -1,4 +1,4 @@
-import type { BuildRequest, DockerfileRequest, LocatedBase } from "@lading/builder";
+import { type BuildRequest, type DockerfileRequest, type LocatedBase, withoutUserinfo } from "@lading/builder";
 import {
   type Digest,
   formatPlatform,
@@ -59,14 +59,16 @@ export async function makeLock(
   for (const [place, { digest, platforms }] of Object.entries(before?.images ?? {}))
     if (!wanted.includes(place)) changes.push({ place, state: "removed", digest, platforms: Object.keys(platforms) });
   const urls: Record<string, Digest> = {};
-  for (const url of fetched.toSorted()) {
-    const old = before?.urls?.[url];
+  // A lock is for everybody to read: whose password fetched a file is not in it.
+  const files = new Map(fetched.toSorted().map((url) => [withoutUserinfo(url), url]));
+  for (const [place, url] of files) {
+    const old = before?.urls?.[place];
     const digest = old !== undefined && !update ? old : (await fetch(url, { signal })).digest;
-    urls[url] = digest;
-    changes.push(changeOf(url, old && { digest: old, platforms: {} }, { digest, platforms: {} }));
+    urls[place] = digest;
+    changes.push(changeOf(place, old && { digest: old, platforms: {} }, { digest, platforms: {} }));
   }
   for (const [url, digest] of Object.entries(before?.urls ?? {}))
-    if (!fetched.includes(url)) changes.push({ place: url, state: "removed", digest, platforms: [] });
+    if (!files.has(url)) changes.push({ place: withoutUserinfo(url), state: "removed", digest, platforms: [] });
   return { lock: { version: 1, images, urls }, changes };
 }
 
