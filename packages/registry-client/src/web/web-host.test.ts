@@ -90,6 +90,40 @@ test("a server without parts sends all of it again, and nothing comes twice", as
   expect((await get(server.url))?.text).toBe(text);
 });
 
+test("a part that leaves Last-Modified out, as it may under If-Range, is of the same file", async () => {
+  let answers = 0;
+  await using server = await startServer((request, response) => {
+    answers += 1;
+    const modified = { "last-modified": "Thu, 01 Jan 1970 00:01:17 GMT" };
+    sendPart(
+      request,
+      response,
+      { etag: '"a"', ...(answers === 1 ? modified : {}) },
+      answers === 1 ? 70_000 : undefined,
+    );
+  });
+  expect((await get(server.url))?.text).toBe(text);
+  expect(server.requests[1]?.headers.range).toMatch(/^bytes=[1-9]/);
+});
+
+test("what breaks off and has neither ETag nor Last-Modified is not joined to what may be another file", async () => {
+  await using server = await startServer((_, response) => {
+    response.writeHead(200, { "content-length": text.length });
+    response.write(text.slice(0, 70_000), () => response.destroy());
+  });
+  await expect(get(server.url)).rejects.toMatchObject({
+    code: "UNAVAILABLE",
+    message: expect.stringContaining("nothing tells whether the rest would be of the same file"),
+  });
+  expect(server.requests).toHaveLength(1);
+});
+
+test("a percent sign in the password of a URL may stand for itself", async () => {
+  await using server = await startServer((_, response) => response.end("content"));
+  expect(await get(new URL(server.url.href.replace("//", "//me:100%@")))).toEqual({ text: "content" });
+  expect(server.requests[0]?.headers.authorization).toBe(`Basic ${Buffer.from("me:100%").toString("base64")}`);
+});
+
 test("a file that is another one when the download goes on is no file", async () => {
   let answers = 0;
   await using server = await startServer((_, response) => {

@@ -125,6 +125,12 @@ export class WebHost {
   /** What is left from `position`, of the same version. */
   async #rest(url: URL, options: WebFileOptions, version: Version, position: number): Promise<Bytes> {
     const validator = version.etag?.startsWith("W/") === false ? version.etag : version.modified;
+    if (position > 0 && version.etag === undefined && version.modified === undefined)
+      throw new RegistryError(
+        "UNAVAILABLE",
+        `GET ${redactUrl(url)}: it broke off after ${position} bytes, and nothing tells whether the rest would be of the same file`,
+        { hint: "The server sends neither ETag nor Last-Modified: run the command again" },
+      );
     const wanted = position > 0 && validator !== undefined;
     const headers = wanted ? { range: `bytes=${position}-`, "if-range": validator } : {};
     const response = await this.#get(url, options, headers);
@@ -132,9 +138,8 @@ export class WebHost {
     if (status === 206 && wanted) {
       const range = parseContentRange(response.header("content-range"));
       const isRight = range?.first === position && (range.total ?? version.size) === (version.size ?? range.total);
-      if (isRight && isSameVersion(versionOf(response), version)) return response.body;
-    } else if (status === 200 && isSameVersion(versionOf(response), version, true))
-      return skipping(response.body, position);
+      if (isRight && isPartOf(versionOf(response), version)) return response.body;
+    } else if (status === 200 && isSameVersion(versionOf(response), version)) return skipping(response.body, position);
     await response.discard();
     if (status !== 200 && status !== 206 && status !== 416) throw refused(response, this.#pace.now());
     throw new RegistryError("INVALID_RESPONSE", `GET ${redactUrl(url)}: the file changed while it was read`, {
@@ -184,8 +189,13 @@ function versionOf(response: HttpResponse): Version {
   };
 }
 
-function isSameVersion(a: Version, b: Version, whole = false): boolean {
-  return a.etag === b.etag && a.modified === b.modified && (!whole || a.size === b.size);
+function isSameVersion(a: Version, b: Version): boolean {
+  return a.etag === b.etag && a.modified === b.modified && a.size === b.size;
+}
+
+/** Of a part, which may leave out what was asked under If-Range (RFC 9110 §15.3.7). */
+function isPartOf({ etag, modified }: Version, whole: Version): boolean {
+  return (etag ?? whole.etag) === whole.etag && (modified ?? whole.modified) === whole.modified;
 }
 
 /** As If-None-Match compares (RFC 9110 §8.8.3.2): whether weak or not. */
@@ -219,6 +229,14 @@ function refused(response: HttpResponse, now: number): RegistryError {
 /** User and password of a URL, as a header. */
 function basic({ username, password }: URL): string | undefined {
   if (username === "" && password === "") return undefined;
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return `Basic ${Buffer.from(pair).toString("base64")}`;
+  return `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64")}`;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A percent sign that stands for itself.
+    return text;
+  }
 }
