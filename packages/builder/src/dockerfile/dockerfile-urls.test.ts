@@ -24,6 +24,11 @@ ADD --checksum=sha256:00 https://a/checked f /
   expect(urls(text, { VERSION: "3.0", GLOBAL: "given", NONE: "!" }).urls[0]).toBe("https://a/given/3.0/3!");
 });
 
+test("a URL may be in quotes", () => {
+  const text = `FROM scratch\nARG V=1\nADD "https://a/$V" 'https://a/$V' "$V" /\nADD ["https://a/json", "/"]\n`;
+  expect(urls(text)).toEqual({ urls: ["https://a/1", "https://a/$V", "https://a/json"], unknown: [] });
+});
+
 test("arguments of platforms make a URL for each", () => {
   const text = "FROM scratch\nARG TARGETARCH\nADD https://a/tool-$TARGETARCH /\n";
   expect(urls(text, {}, ["linux/amd64", "linux/arm64"]).urls).toEqual(["https://a/tool-amd64", "https://a/tool-arm64"]);

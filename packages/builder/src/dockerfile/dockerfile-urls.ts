@@ -64,7 +64,7 @@ function remember({ from }: StageSyntax, scope: VariableScope, stages: Map<strin
 /** The sources of an ADD without a checksum that are a URL, or may be one. */
 function urlWords(instruction: Instruction): AddInstruction["sources"] {
   if (instruction.keyword !== "ADD" || instruction.checksum !== undefined) return [];
-  return instruction.sources.filter(({ text }) => isWebUrl(text) || /^[^:/]*\$/.test(text));
+  return instruction.sources.filter(({ text }) => /^["']?https?:\/\//.test(text) || /^[^:/]*\$/.test(text));
 }
 
 function isWebUrl(text: string): boolean {
