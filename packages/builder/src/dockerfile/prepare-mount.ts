@@ -47,7 +47,8 @@ export async function prepareMount(text: string, sources: MountSources): Promise
 }
 
 async function bindMount(fields: MountFields, sources: MountSources): Promise<PreparedMount> {
-  const readOnly = !fields.isSet("rw", "readwrite");
+  const isGiven = fields.text("ro", "readonly") !== undefined;
+  const readOnly = isGiven ? fields.isSet("ro", "readonly") : !fields.isSet("rw", "readwrite");
   const target = fields.target(sources.workdir);
   const { base, layers, path, key } = await sources.files(fields.text("from"), fields.text("source", "src") ?? "/");
   return {
