@@ -17,7 +17,7 @@ export interface ContextMountOptions {
 
 /**
  * Something of the context to mount in a step, as a layer: COPY would put the same there, so that what an ignore file
- * hides is not seen, and the same files are the same step on any machine. Throws BuildError SOURCE_MISSING.
+ * hides is not seen; files of other times are another step. Throws BuildError SOURCE_MISSING.
  */
 export async function contextMount(
   files: DiskFiles,
