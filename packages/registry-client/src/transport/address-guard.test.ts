@@ -53,6 +53,13 @@ test.each([
   );
 });
 
+test("who would leave https on its own host is told of proxies, whether a registry or not", () => {
+  const guard = new AddressGuard(registry);
+  expect(() => guard.check(new URL("http://registry.example/"), registry, "the redirect of GET x")).toThrow(
+    expect.objectContaining({ hint: expect.stringMatching(/^The server does not know that it is behind a TLS proxy/) }),
+  );
+});
+
 test("a public registry may lead to other public hosts", () => {
   const guard = new AddressGuard(registry);
   guard.check(new URL("https://cdn.example/blob?X-Amz-Signature=1"), registry, "a redirect");

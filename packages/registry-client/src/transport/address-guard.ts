@@ -41,7 +41,7 @@ export class AddressGuard {
       throw refuse(
         "it would leave https",
         url.hostname === registry.hostname
-          ? "The registry does not know that it is behind a TLS proxy: the proxy must send X-Forwarded-Proto: https"
+          ? "The server does not know that it is behind a TLS proxy: the proxy must send X-Forwarded-Proto: https"
           : undefined,
       );
     const kind = literalKind(url);
