@@ -128,6 +128,24 @@ test("lading lock pins URLs with variables, as a build with the same arguments w
   expect(drift.stderr).toContain("Run `lading lock --update` if that is meant");
 });
 
+test("what is locked and in the cache is built also when the URL gives another file by now", async () => {
+  let year = 2015;
+  await using server = await serve((_, response) => {
+    const modified = new Date(Date.UTC(year)).toUTCString();
+    response.writeHead(200, { etag: `"${year}"`, "last-modified": modified }).end(`of ${year}`);
+  });
+  await work.write({ Dockerfile: `FROM scratch\nADD ${server.url}file /\n` });
+  expect(await work.lading(["lock", "-q"])).toMatchObject({ status: 0 });
+  const first = await build("--locked");
+  expect(first).toMatchObject({ status: 0, stderr: "" });
+  year = 2016;
+  await work.write({ "other/Dockerfile": await work.read("Dockerfile") });
+  expect(await build("other")).toMatchObject({ status: 0, stderr: "" });
+  expect(server.requests).toHaveLength(2);
+  expect(await build("--locked")).toEqual(first);
+  expect(server.requests).toHaveLength(2);
+});
+
 test("the password in a URL is sent, and is neither in messages nor in the lock nor in the cache", async () => {
   const sent = `Basic ${Buffer.from("ci:s3cret").toString("base64")}`;
   await using server = await serve((request, response) => {

@@ -58,13 +58,18 @@ export class Downloads {
 
   async #fetch(url: string, { checksum, authorization, signal }: FetchOptions): Promise<FetchedFile> {
     const cache = await (this.#cache ??= LayerCache.open(this.#options.cacheDir));
-    const place = placeOf(cache, withoutUserinfo(url));
+    const place = placeOf(cache, url);
     const asksAgain = this.#options.noCache === true && !isOffline();
     const known = asksAgain ? undefined : await recall(cache, place, url);
     if (known !== undefined && known.digest === checksum) return fileOf(cache, known);
+    // What the URL gave once, and may give no more.
+    const named =
+      asksAgain || checksum === undefined ? undefined : await recall(cache, placeOf(cache, url, checksum), url);
+    if (named !== undefined && named.digest === checksum) return fileOf(cache, named);
     if (isOffline()) return fileOf(cache, this.#offline(cache, url, known));
     const download = await this.#download(cache, url, known, { authorization, signal });
-    await writeWholeFile(place, JSON.stringify(download)).catch(() => undefined);
+    for (const record of [place, placeOf(cache, url, download.digest)])
+      await writeWholeFile(record, JSON.stringify(download)).catch(() => undefined);
     return fileOf(cache, download);
   }
 
@@ -121,8 +126,9 @@ export class Downloads {
   }
 }
 
-/** Where it is noted what was fetched under a name. */
-function placeOf(cache: LayerCache, name: string): string {
+/** Where it is noted what a URL gave last, or when it gave what has this digest. */
+function placeOf(cache: LayerCache, url: string, digest = ""): string {
+  const name = [withoutUserinfo(url), digest].join(" ").trim();
   return join(cache.folder, "downloads", createHash("sha256").update(name).digest("hex"));
 }
 
