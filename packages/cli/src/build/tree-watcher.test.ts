@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryFolder } from "@lading/testkit";
 import { expect, test } from "vitest";
@@ -79,6 +79,57 @@ test("the folder itself may be deleted and made again", async () => {
   await tree.write("src/app.js", "edited");
   await tree.tells("src/app.js");
   expect(tree.errors).toEqual([]);
+});
+
+test("a symlink to the folder that is replaced is followed to where it leads then", async () => {
+  await using folder = await temporaryFolder();
+  const path = (name: string): string => join(folder.path, name);
+  for (const name of ["one", "two"]) await mkdir(path(name));
+  await symlink("one", path("current"));
+  const told = new Set<string>();
+  const fail = (error: unknown): void => void told.add(String(error));
+  using _ = new TreeWatcher(path("current"), (each) => told.add(each), fail);
+  await writeFile(path("one/a.js"), "");
+  await expect.poll(() => [...told], patience).toContain("a.js");
+
+  // As ln -sfn does.
+  await symlink("two", path("next"));
+  await rename(path("next"), path("current"));
+  await expect.poll(() => [...told], patience).toContain("");
+  await writeFile(path("two/b.js"), "");
+  await expect.poll(() => [...told], patience).toContain("b.js");
+});
+
+test("attributes of the folder that change are no change of all that is in it", async () => {
+  await using tree = await watched(["src/app.js"]);
+  await chmod(tree.root, 0o700);
+  await tree.write("src/later.js");
+  await expect.poll(() => [...tree.told], patience).toContain("src/later.js");
+  expect([...tree.told]).not.toContain("src/app.js");
+});
+
+test("a folder in one that nobody may look into is watched", async () => {
+  await using folder = await temporaryFolder();
+  const root = join(folder.path, "root");
+  await mkdir(root);
+  await chmod(root, 0o755);
+  await chmod(folder.path, 0o311);
+  const told = new Set<string>();
+  const fail = (error: unknown): void => void told.add(String(error));
+  const isRoot = process.geteuid?.() === 0;
+  // Root may look into everything.
+  if (isRoot) process.seteuid?.(65534);
+  let watcher: TreeWatcher;
+  try {
+    expect(() => readdirSync(folder.path)).toThrow("EACCES");
+    watcher = new TreeWatcher(root, (each) => told.add(each), fail);
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+    await chmod(folder.path, 0o700);
+  }
+  using _ = watcher;
+  await writeFile(join(root, "a.js"), "");
+  await expect.poll(() => [...told], patience).toContain("a.js");
 });
 
 test.runIf(process.platform === "linux")("a watch is for a folder, and none for each of its files", async () => {

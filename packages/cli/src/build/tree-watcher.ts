@@ -1,4 +1,4 @@
-import { type FSWatcher, lstatSync, readdirSync, watch } from "node:fs";
+import { type FSWatcher, lstatSync, readdirSync, statSync, watch } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 /*
@@ -7,13 +7,15 @@ import { basename, dirname, join } from "node:path";
  * for each folder. A file that is replaced by rename keeps being seen, too.
  */
 
-/** Tells of what changes in a folder, and in all folders below, now or later; symlinks are not followed. */
+/** Tells of what changes in a folder, and in all folders below, now or later; of symlinks only the root is followed. */
 export class TreeWatcher implements Disposable {
   readonly #root: string;
   readonly #onChange: (path: string) => void;
   readonly #onError: (error: unknown) => void;
   /** By path below the root, "" for the root; the one above it under "..". */
   readonly #watchers = new Map<string, FSWatcher>();
+  /** Which folder the root was when it was last looked at. */
+  #identity: string | undefined;
 
   /**
    * `onChange` gets paths below the root, with slashes, "" for the root itself; `onError` what ends the watching.
@@ -23,10 +25,9 @@ export class TreeWatcher implements Disposable {
     this.#root = root;
     this.#onChange = onChange;
     this.#onError = onError;
+    this.#identity = identityOf(root);
     try {
-      // Where the whole of it is deleted and made again.
-      if (dirname(root) !== root)
-        this.#watch("..", (name) => (name === basename(root) ? this.#renamed("") : undefined));
+      this.#watchAbove();
       this.#enter("", false);
     } catch (error) {
       this[Symbol.dispose]();
@@ -37,6 +38,22 @@ export class TreeWatcher implements Disposable {
   [Symbol.dispose](): void {
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
+  }
+
+  /** Sees the whole of it deleted and made again, or a symlink to it replaced, where one may look at what it lies in. */
+  #watchAbove(): void {
+    if (dirname(this.#root) === this.#root) return;
+    try {
+      this.#watch("..", (name) => {
+        // Node tells of a folder's attributes, too, as of a rename.
+        if (name !== basename(this.#root)) return;
+        const before = this.#identity;
+        this.#identity = identityOf(this.#root);
+        if (this.#identity !== before) this.#renamed("");
+      });
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
   }
 
   /** Watches a folder and those below; with `tell` all that is there already counts as a change. */
@@ -79,8 +96,15 @@ export class TreeWatcher implements Disposable {
           watcher.close();
           this.#watchers.delete(folder);
         }
-    if (lstatSync(join(this.#root, path), { throwIfNoEntry: false })?.isDirectory() === true) this.#enter(path, true);
+    const look = path === "" ? statSync : lstatSync;
+    if (look(join(this.#root, path), { throwIfNoEntry: false })?.isDirectory() === true) this.#enter(path, true);
   }
+}
+
+/** Undefined where there is none. An inode's number may be that of one that was deleted, its time of birth is not. */
+function identityOf(folder: string): string | undefined {
+  const stat = statSync(folder, { bigint: true, throwIfNoEntry: false });
+  return stat && `${stat.dev} ${stat.ino} ${stat.birthtimeNs}`;
 }
 
 function isGone(error: unknown): boolean {
