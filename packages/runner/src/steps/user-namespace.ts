@@ -47,7 +47,12 @@ export async function beginInUserNamespace(
   talk.on("error", () => undefined);
   const said = await firstWords(talk);
   if (said !== "\n" || child.pid === undefined) throw noNamespace(said.trim(), readHost());
-  const single = await giveIds(child.pid);
+  const single = await giveIds(child.pid).catch((error: unknown) => {
+    // It would wait for ever, and this process for it.
+    talk.destroy();
+    child.kill("SIGKILL");
+    throw error;
+  });
   child.stdin?.on("error", () => undefined);
   child.stdin?.end(input);
   talk.end("\n");
