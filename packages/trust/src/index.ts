@@ -23,7 +23,7 @@ export { kindAnnotation, kinds } from "./attach/cosign-tag.ts";
 export { type Statement, statementOf } from "./attest/statement.ts";
 export { parsePredicateType, signaturePredicate } from "./attest/predicate-type.ts";
 export type { ImageSigner, SignatureForm, SignedStatement } from "./sign/image-signer.ts";
-export { readSigningConfig } from "./sign/signing-config.ts";
+export { readSigningConfig, type SigningConfigOptions } from "./sign/signing-config.ts";
 export {
   type KeylessOptions,
   keylessSigner,

@@ -103,7 +103,7 @@ async function servicesIn(file: string, flags: Flags, keyless: boolean): Promise
     throw new UsageError(`Cannot read the signing config "${file}"`, { cause });
   });
   const { readSigningConfig } = await import("@lading/trust");
-  const services = readSigningConfig(content, file);
+  const services = readSigningConfig(content, file, { keyless });
   if (keyless && services.fulcioUrl === undefined)
     throw new UsageError(`Cannot sign by identity with "${file}": it names no certificate authority`);
   if (

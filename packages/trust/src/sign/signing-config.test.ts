@@ -8,7 +8,7 @@ import { readTrustedRoot } from "../verify/trusted-root.ts";
 import { verifyImage } from "../verify/verify-image.ts";
 import { keylessSigner, keySigner } from "./authorities.ts";
 import { signImage } from "./sign-image.ts";
-import { readSigningConfig } from "./signing-config.ts";
+import { readSigningConfig, type SigningConfigOptions } from "./signing-config.ts";
 
 const mediaType = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
 const always = { start: "2020-01-01T00:00:00Z" };
@@ -19,7 +19,8 @@ const service = (url: string, majorApiVersion = 1, validFor: object = always): o
   validFor,
   operator: "acme.example",
 });
-const read = (config: object): unknown => readSigningConfig(JSON.stringify({ mediaType, ...config }), "config.json");
+const read = (config: object, options?: SigningConfigOptions): unknown =>
+  readSigningConfig(JSON.stringify({ mediaType, ...config }), "config.json", options);
 
 test("of services the newest that counts now and is known is taken", () => {
   expect(
@@ -44,6 +45,26 @@ test("of services the newest that counts now and is known is taken", () => {
   });
   // What cosign is given where there is no network.
   expect(read({ rekorTlogConfig: {}, tsaConfig: {} })).toEqual({ rekorVersion: 1 });
+});
+
+test("a key takes a log of version 1, also beside newer ones, and needs no certificate authority", () => {
+  const config = {
+    caUrls: [service("https://ca.example", 9)],
+    rekorTlogUrls: [service("https://log2.example", 2), service("https://log1.example", 1)],
+    rekorTlogConfig: any,
+  };
+  expect(read(config, { keyless: false })).toEqual({ rekorUrl: "https://log1.example", rekorVersion: 1 });
+  expect(() => read(config)).toThrow("none of its certificate authorities counts now");
+});
+
+test("the newest is that which began last, in whatever zone that is written", () => {
+  const early = service("https://early.example", 1, { start: "2024-01-01T10:00:00+10:00" });
+  const late = service("https://late.example", 1, { start: "2024-01-01T09:00:00Z" });
+  for (const caUrls of [
+    [early, late],
+    [late, early],
+  ])
+    expect(read({ caUrls })).toMatchObject({ fulcioUrl: "https://late.example" });
 });
 
 test.each([

@@ -3,11 +3,24 @@ import { z } from "zod";
 import { TrustError } from "../errors.ts";
 import type { SigningServices } from "./authorities.ts";
 
+/** When, and for whom, a signing config is read. */
+export interface SigningConfigOptions {
+  /** When it is to count. Default: now. */
+  readonly now?: Date | undefined;
+  /** Whether an identity signs, and not a key: a key needs no certificate authority, and a log of version 1. Default: true. */
+  readonly keyless?: boolean | undefined;
+}
+
 /**
  * Reads a signing_config.json of sigstore (v0.2), which says what services a signature is made with; `what` names it in errors. Of
- * several services that count now the newest of the newest version that is known here is taken. Throws TrustError SIGNING.
+ * several services that count now the newest of the newest version that is known here is taken; for a key, of the oldest version.
+ * Throws TrustError SIGNING.
  */
-export function readSigningConfig(bytes: Uint8Array | string, what: string, now: Date = new Date()): SigningServices {
+export function readSigningConfig(
+  bytes: Uint8Array | string,
+  what: string,
+  { now = new Date(), keyless = true }: SigningConfigOptions = {},
+): SigningServices {
   const parsed = schema.safeParse(jsonOf(bytes, what));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -19,17 +32,20 @@ export function readSigningConfig(bytes: Uint8Array | string, what: string, now:
   const pick = (services: readonly Service[], newest: number, kind: string): Service | undefined => {
     const [first] = services
       .filter(({ majorApiVersion, validFor: { start, end } }) => {
-        const counts = new Date(start) <= now && (end === undefined || now <= new Date(end));
+        const counts = Date.parse(start) <= now.getTime() && (end === undefined || now.getTime() <= Date.parse(end));
         return counts && majorApiVersion >= 1 && majorApiVersion <= newest;
       })
-      .toSorted((a, b) => b.majorApiVersion - a.majorApiVersion || (a.validFor.start < b.validFor.start ? 1 : -1));
+      .toSorted((a, b) => {
+        const newer = b.majorApiVersion - a.majorApiVersion;
+        return (keyless ? newer : -newer) || Date.parse(b.validFor.start) - Date.parse(a.validFor.start);
+      });
     if (services.length > 0 && first === undefined)
       throw new TrustError("SIGNING", `Cannot sign by ${what}: none of its ${kind} counts now and is known here`);
     return first;
   };
   const log = isUsed(rekorTlogConfig) ? pick(rekorTlogUrls, 2, "logs") : undefined;
   return {
-    fulcioUrl: pick(caUrls, 1, "certificate authorities")?.url,
+    fulcioUrl: keyless ? pick(caUrls, 1, "certificate authorities")?.url : undefined,
     rekorUrl: log?.url,
     rekorVersion: log?.majorApiVersion === 2 ? 2 : 1,
     timestampUrl: isUsed(tsaConfig) ? pick(tsaUrls, 1, "timestamp authorities")?.url : undefined,
