@@ -86,6 +86,19 @@ test("signatures that a place has already stay when the same image is built and 
   }
 });
 
+test("an image that is pushed by its digest is signed under the name with that digest", async () => {
+  await using work = await signingWorkspace();
+  await using registry = await startRegistry();
+  const digest = await done(work, [...build, "-o", "oci:layout"]);
+  const place = `${registry.host}/acme/app@${digest}`;
+
+  await done(work, [...build, "-o", place, ...sign, "--form", "tag"]);
+
+  await done(work, ["copy", place, "oci:copied"]);
+  const copied = await LayoutStore.open(join(work.path, "copied"));
+  expect(await signedNames(copied, digest)).toEqual([place]);
+});
+
 test("an identity signs a build once, however many places it goes to", async () => {
   await using work = await signingWorkspace();
   await using sigstore = await startSigstore();
@@ -95,7 +108,9 @@ test("an identity signs a build once, however many places it goes to", async () 
   });
   const services = ["--fulcio-url", sigstore.url, "--rekor-url", sigstore.url, "--identity-token", "token"];
 
-  await done(work, [...build, "-t", "a.example/app:1", "-o", "oci:one", "-o", "oci:two", "--sign", ...services]);
+  // An archive that has no room for signatures makes none, by whatever name it calls the image.
+  const outputs = ["oci:one", "oci:two", "docker-archive:three.tar:b.example/other:1"].flatMap((one) => ["-o", one]);
+  await done(work, [...build, "-t", "a.example/app:1", ...outputs, "--sign", ...services]);
 
   expect(sigstore.requests).toHaveLength(4);
   const whom = ["--certificate-identity", "ci@acme.example", "--certificate-oidc-issuer", "https://id.example"];

@@ -154,7 +154,8 @@ export function refuseWithoutRoom(flag: string, destinations: readonly Destinati
   });
 }
 
-function hasRoom(destination: Destination): boolean {
+/** Whether a destination takes what refers to an image. */
+export function hasRoom(destination: Destination): boolean {
   return (
     destination.kind === "registry" || (destination.kind === "file" && destination.place.transport !== "docker-archive")
   );

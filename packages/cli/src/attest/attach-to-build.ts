@@ -11,7 +11,7 @@ import {
   type Source,
 } from "@lading/oci";
 import { type Artifact, attestImage, type ImageSigner, signImage } from "@lading/trust";
-import type { Destination } from "../destination.ts";
+import { type Destination, hasRoom } from "../destination.ts";
 import { isReference } from "../locate.ts";
 import { attempting, type Registries } from "../registries.ts";
 import { type BuildStatement, subjectsOf } from "./attest-build.ts";
@@ -36,7 +36,7 @@ export interface Attestation extends Attached {
 export interface BesideBuild {
   readonly attestations: readonly Attestation[];
   readonly signatures: readonly Attached[];
-  /** What a destination gets: of tags, what they have there already stays. */
+  /** What a destination gets, if it takes more than an image: of tags, what they have there already stays. */
   readonly artifactsFor: (destination: Destination) => Promise<readonly Artifact[]>;
 }
 
@@ -99,10 +99,12 @@ export async function besideBuild(
     attestations,
     signatures,
     artifactsFor: async (destination) =>
-      await attempting(`Cannot push ${destination.shown}`, async () => [
-        ...everywhere,
-        ...(await tagsFor(destination)),
-      ]),
+      hasRoom(destination)
+        ? await attempting(`Cannot push ${destination.shown}`, async () => [
+            ...everywhere,
+            ...(await tagsFor(destination)),
+          ])
+        : [],
   };
 }
 
@@ -120,8 +122,11 @@ async function placeOf(destination: Destination, registries: Registries): Promis
 
 /** The full names that an image is to have at a destination; of a registry's without a tag its repository with a digest. */
 function namesAt(destination: Destination, names: readonly string[]): readonly string[] {
-  if (destination.kind === "registry")
-    return destination.tags.map((tag) => formatReference({ ...destination.reference, tag }));
+  if (destination.kind === "registry") {
+    const { reference, tags, digest } = destination;
+    if (tags.length === 0 && digest !== undefined) return [formatReference({ ...reference, digest })];
+    return tags.map((tag) => formatReference({ ...reference, tag }));
+  }
   const own = destination.kind === "file" ? destination.place.name : destination.name;
   return (own === "" ? names : [own]).filter((name) => isReference(name) && !isTag(name));
 }
