@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat, utimes } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { LayoutStore, openImage, readTree } from "@lading/oci";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -99,6 +99,19 @@ test("what a checksum names and the cache has is asked of nobody; a wrong one is
   const wrong = await build("--build-arg", `SUM=${sum.replace(/.$/, "0")}`);
   expect(wrong).toMatchObject({ status: 1, stdout: "" });
   expect(wrong.stderr).toContain(`its checksum is ${sum}, not ${sum.replace(/.$/, "0")}\n  --> Dockerfile:3:16\n`);
+});
+
+test("a download that a build uses is none that cache prune takes for unused", async () => {
+  await using server = await serve((_, response) => response.end("content"));
+  const sum = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73";
+  await work.write({ Dockerfile: `FROM scratch\nADD --checksum=sha256:${sum} ${server.url}file /\n` });
+  expect(await build()).toMatchObject({ status: 0 });
+  const [blob = ""] = (await readdir(work.cache, { recursive: true })).filter((path) => path.endsWith(sum));
+  const path = join(work.cache, blob);
+  await utimes(path, new Date(0), new Date(0));
+  expect(await build()).toMatchObject({ status: 0 });
+  expect((await stat(path)).mtimeMs).toBeGreaterThan(0);
+  expect(server.requests).toEqual(["/file"]);
 });
 
 test("lading lock pins URLs with variables, as a build with the same arguments would fetch them", async () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { readFile, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { BuildError, type DockerfileRequest, type FetchedFile, LayerCache, withoutUserinfo } from "@lading/builder";
 import { type Digest, isDigest, type Options } from "@lading/oci";
@@ -141,7 +141,10 @@ async function recall(cache: LayerCache, place: string, url: string): Promise<Do
   try {
     const record = recordSchema.parse(JSON.parse(await readFile(place, "utf8")), { jitless: true });
     const blob = await stat(cache.store.path(record.digest));
-    return record.url === withoutUserinfo(url) && blob.size === record.size ? record : undefined;
+    if (record.url !== withoutUserinfo(url) || blob.size !== record.size) return undefined;
+    // It is used, for prune, also where the cache is read only.
+    await utimes(cache.store.path(record.digest), new Date(), new Date()).catch(() => undefined);
+    return record;
   } catch {
     // Damaged records are as good as none.
     return undefined;
