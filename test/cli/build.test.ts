@@ -408,3 +408,38 @@ test("build --watch goes on when its folder was deleted and comes back, and take
   expect(await ended).toEqual([130, null]);
   expect(await work.names()).toEqual(["app", "out"]);
 });
+
+test("build --watch sees a Dockerfile that a description names outside of the context", async () => {
+  await using work = await workspace({
+    "app/lading.yaml": "dockerfile: ../docker/Dockerfile\n",
+    "app/a.js": "1",
+    "docker/Dockerfile": "FROM scratch\nCOPY a.js /one\n",
+  });
+  const child = spawn(
+    fileURLToPath(new URL("../../lading", import.meta.url)),
+    ["build", "app", "--watch", "-o", "oci:out"],
+    {
+      cwd: work.path,
+      env: { ...process.env, LADING_CACHE_DIR: work.cache, NO_COLOR: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  const ended = once(child, "exit");
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const digests = () => stdout.split("\n").filter((line) => line !== "");
+  const patience = { timeout: 30_000, interval: 20 };
+  try {
+    await expect.poll(digests, patience).toHaveLength(1);
+    await work.write({ "docker/Dockerfile": "FROM scratch\nCOPY a.js /two\n" });
+    await expect.poll(digests, patience).toHaveLength(2);
+    await work.write({ "docker/Dockerfile": "FROM scratch\nCOPY a.js /three\n" });
+    await expect.poll(() => new Set(digests()).size, patience).toBe(3);
+    expect(stderr).toContain("changed: ../docker/Dockerfile\n");
+  } finally {
+    child.kill("SIGINT");
+  }
+  expect(await ended).toEqual([130, null]);
+});

@@ -1,5 +1,5 @@
 import { watch } from "node:fs";
-import { basename, dirname, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { UsageError } from "../usage.ts";
 import { TreeWatcher } from "./tree-watcher.ts";
@@ -9,17 +9,20 @@ const quiet = 30;
 /** Milliseconds after which a batch goes, however many changes still come. */
 const patience = 500;
 
-/** Sees what changes below a folder, and a file elsewhere, from the moment it is made. */
+/** Sees what changes below a folder, and files elsewhere, from the moment it is made. */
 export class ContextWatcher implements Disposable {
   /** Absolute. */
   readonly context: string;
+  /** Elsewhere. */
+  readonly #files: readonly string[];
   readonly #close: (() => void)[] = [];
   readonly #changed = new Set<string>();
   #seen = expectation();
 
-  /** `file` is absolute, and may lie in the context. Throws UsageError where the system watches no more. */
-  constructor(context: string, file: string | undefined) {
+  /** `files` are absolute, and may lie in the context. Throws UsageError where the system watches no more. */
+  constructor(context: string, files: readonly string[]) {
     this.context = context;
+    this.#files = files.filter((file) => isOutside(context, file));
     const failed = (cause: unknown): UsageError =>
       new UsageError(`Cannot watch ${context}: ${cause instanceof Error ? cause.message : String(cause)}`, {
         cause,
@@ -32,16 +35,23 @@ export class ContextWatcher implements Disposable {
     try {
       const tree = new TreeWatcher(context, onChange, (cause) => this.#seen.reject(failed(cause)));
       this.#close.push(() => tree[Symbol.dispose]());
-      if (file === undefined || !relative(context, file).startsWith("..")) return;
-      const beside = watch(dirname(file), (_, name) => {
-        if (name === basename(file)) onChange(relative(context, file));
-      });
-      beside.on("error", (cause) => this.#seen.reject(failed(cause)));
-      this.#close.push(() => beside.close());
+      for (const [folder, inside] of Map.groupBy(this.#files, dirname)) {
+        const names = new Set(inside.map((file) => basename(file)));
+        const beside = watch(folder, (_, name) => {
+          if (name !== null && names.has(name)) onChange(relative(context, join(folder, name)));
+        });
+        beside.on("error", (cause) => this.#seen.reject(failed(cause)));
+        this.#close.push(() => beside.close());
+      }
     } catch (cause) {
       this[Symbol.dispose]();
       throw failed(cause);
     }
+  }
+
+  /** Whether changes of all these files are seen. */
+  sees(files: readonly string[]): boolean {
+    return files.every((file) => !isOutside(this.context, file) || this.#files.includes(file));
   }
 
   /**
@@ -74,6 +84,10 @@ export class ContextWatcher implements Disposable {
   [Symbol.dispose](): void {
     for (const close of this.#close) close();
   }
+}
+
+function isOutside(folder: string, file: string): boolean {
+  return relative(folder, file).startsWith("..");
 }
 
 /** A failure while nobody waits is told to who waits next. */

@@ -18,8 +18,8 @@ import { ContextWatcher } from "./context-watcher.ts";
 export async function watchBuild(flags: Flags, signal: AbortSignal): Promise<never> {
   const file = flags.text("file");
   const described = file === undefined ? undefined : resolve(file);
-  let watcher = new ContextWatcher(await folderOf(flags.required("context")), described);
-  const named = described === undefined ? undefined : relative(watcher.context, described);
+  const named = described === undefined ? [] : [described];
+  let watcher = new ContextWatcher(await folderOf(flags.required("context")), named);
   let built: Built | undefined;
   const engines = new EnginePool();
   try {
@@ -32,16 +32,17 @@ export async function watchBuild(flags: Flags, signal: AbortSignal): Promise<nev
         await engines[Symbol.asyncDispose]();
         process.stderr.write(explain(error, styleFor(process.stderr), { verbose: flags.on("verbose") }));
       }
-      // A project of a workspace is built from the workspace's folder.
-      if (built !== undefined && built.request.context !== watcher.context) {
+      const files = [...named, ...(built?.files ?? [])];
+      // A project of a workspace is built from the workspace's folder; a description may name a Dockerfile elsewhere.
+      if (built !== undefined && (built.request.context !== watcher.context || !watcher.sees(files))) {
         watcher[Symbol.dispose]();
-        watcher = new ContextWatcher(built.request.context, described);
+        watcher = new ContextWatcher(built.request.context, files);
         // What changed until now was not seen.
         continue;
       }
       const isSource = built === undefined ? () => true : sourceFilter(built.request);
-      const own = new Set(built?.files.map((path) => relative(watcher.context, path)));
-      const matters = (path: string): boolean => isSource(path) || describes(path) || own.has(path) || path === named;
+      const own = new Set(files.map((path) => relative(watcher.context, path)));
+      const matters = (path: string): boolean => isSource(path) || describes(path) || own.has(path);
       const changed = await watcher.next(matters, signal);
       if (!flags.on("quiet")) tellChanged(changed);
     }
