@@ -40,6 +40,10 @@ const imageAnswer = z.object({
 });
 type ImageAnswer = z.infer<typeof imageAnswer>;
 
+// Of containerd's image store: ["driver-type", "io.containerd.snapshotter.v1"].
+const infoAnswer = z.object({ DriverStatus: z.array(z.array(z.string())).nullish() });
+const containerdStore = "io.containerd.snapshotter.v1";
+
 /** The images of Docker's daemon, by its API. They are only given to it: nothing is run through it. */
 export class DockerStore {
   readonly #endpoint: DockerEndpoint;
@@ -77,14 +81,24 @@ export class DockerStore {
     const there = before?.RootFS?.Layers ?? [];
     const known = image.layers.findIndex(({ diffId }, index) => diffId !== there[index]);
     const lacking = known === -1 ? [] : image.layers.slice(known);
-    if (lacking.length === image.layers.length) return await this.#load(source, image, image.layers, names, { signal });
+    const isPart = lacking.length < image.layers.length && (await this.#takesParts({ signal }));
+    if (!isPart) return await this.#load(source, image, image.layers, names, { signal });
     try {
       await this.#load(source, image, lacking, names, { signal });
     } catch (error) {
-      // With containerd's image store it takes whole archives only.
+      // What it had may have been removed in between.
       if (!(error instanceof RunnerError)) throw error;
       await this.#load(source, image, image.layers, names, { signal });
     }
+  }
+
+  /** Whether layers that it has may be left out. containerd's image store takes such an archive without a word, and the image cannot run. */
+  async #takesParts(options: Options): Promise<boolean> {
+    const response = await this.#send("GET", "info", options);
+    const said = await readText(response);
+    if ((response.statusCode ?? 0) >= 400) return false;
+    const { DriverStatus } = infoAnswer.parse(JSON.parse(said));
+    return DriverStatus?.some(([, value]) => value === containerdStore) !== true;
   }
 
   async #load(
@@ -101,7 +115,8 @@ export class DockerStore {
     });
     const said = await readText(response);
     const error = /"error":\s*("(?:[^"\\]|\\.)*")/.exec(said)?.[1];
-    const failed = (response.statusCode ?? 0) >= 400 ? messageOf(said) : error && String(JSON.parse(error));
+    const failed =
+      (response.statusCode ?? 0) >= 400 ? messageOf(said) : error ? String(JSON.parse(error)) : unpackError(said);
     if (failed !== undefined)
       throw new RunnerError("ENGINE", `Cannot load ${names[0] ?? image.descriptor.digest} into Docker: ${failed}`);
   }
@@ -141,6 +156,11 @@ export class DockerStore {
     }
     return await answer;
   }
+}
+
+/** With containerd's image store, what could not be unpacked is no error of the answer, and a line of its stream. */
+function unpackError(said: string): string | undefined {
+  return /Error unpacking image (?:[^"\\]|\\.)*/.exec(said)?.[0].replace(/(?:\\[nr])+$/, "");
 }
 
 function messageOf(said: string): string {
