@@ -106,8 +106,8 @@ test("a download that a build uses is none that cache prune takes for unused", a
   const sum = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73";
   await work.write({ Dockerfile: `FROM scratch\nADD --checksum=sha256:${sum} ${server.url}file /\n` });
   expect(await build()).toMatchObject({ status: 0 });
-  const [blob = ""] = (await readdir(work.cache, { recursive: true })).filter((path) => path.endsWith(sum));
-  const path = join(work.cache, blob);
+  const blob = (await readdir(work.cache, { recursive: true })).find((each) => each.endsWith(sum));
+  const path = join(work.cache, blob ?? "");
   await utimes(path, new Date(0), new Date(0));
   expect(await build()).toMatchObject({ status: 0 });
   expect((await stat(path)).mtimeMs).toBeGreaterThan(0);

@@ -5,7 +5,7 @@ import { plainArguments } from "./plain-arguments.ts";
 
 test.each(commands.map((entry) => [nameOf(entry), entry] as const))("%s: a flag means one thing", async (_, entry) => {
   const { options = {} } = (await entry.load()).command;
-  const names = Object.entries(options).flatMap(([name, { alias }]) => [name, ...[alias ?? []].flat()]);
+  const names = Object.entries(options).flatMap(([name, { alias }]) => [name, alias ?? []].flat());
   expect(names).toEqual([...new Set(names)]);
 });
 
