@@ -98,6 +98,11 @@ const others: ReadonlyMap<number, string> = new Map([
 // The time that the suite gives everything in a context.
 const contextTime = 1_485_449_953;
 
+test.runIf(cases !== undefined)("what is left out are cases of the suite", () => {
+  const known = new Set(builds.map(({ golden: { index } }) => index));
+  expect([...others.keys()].filter((index) => !known.has(index))).toEqual([]);
+});
+
 test.each(builds.filter(({ golden: { index } }) => !others.has(index)))(
   "$case.name",
   async ({ case: given, golden: expected }) => {
