@@ -57,7 +57,7 @@ async function passedWithoutRoot(file: string, through: readonly string[]): Prom
   await using user = await makeUser();
   const output = join(user.folder, "results.json");
 
-  const options = ["--project", "e2e", "--configLoader", "native", "--reporter", "json", "--outputFile", output];
+  const options = ["--project", "engines", "--configLoader", "native", "--reporter", "json", "--outputFile", output];
   const vitest = ["node_modules/vitest/vitest.mjs", "run", ...options, ...limits, `test/engines/${file}`];
   const [command = "", ...args] = [...through, process.execPath, ...vitest];
   const { stdout, stderr } = await user.attempt(command, args, { cwd: checkout });

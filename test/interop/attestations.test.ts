@@ -214,13 +214,15 @@ describe("inspect and referrers", () => {
     const { status, stdout } = await work.lading(["inspect", "oci:out"]);
 
     expect(status).toBe(0);
-    expect(stdout).toMatch(/\n5 attestations as they say of themselves; .*\n/);
+    expect(stdout).toMatch(/\n6 attestations as they say of themselves; .*\n/);
     expect(stdout).toMatch(/\n {2}https:\/\/cyclonedx\.org\/bom +lading \S+ +unsigned *\n/);
     expect(stdout).toMatch(/\n {2}https:\/\/spdx\.dev\/Document +lading-\S+ +unsigned *\n/);
     expect(stdout).toMatch(
       /\n {2}https:\/\/slsa\.dev\/provenance\/v1 +https:\/\/www\.npmjs\.com\/package\/lading +unsigned *\n/,
     );
+    // One signature, in both forms.
     expect(stdout).toMatch(/\n {2}https:\/\/acme\.example\/checked\/v1 +signed *\n/);
+    expect(stdout).toMatch(/\n {2}https:\/\/acme\.example\/checked\/v1 +signed, at a tag *\n/);
   });
 
   test("show what BuildKit attested, of the platform that is looked at", async () => {
