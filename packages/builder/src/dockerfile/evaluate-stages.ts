@@ -55,16 +55,16 @@ export class StageEvaluation {
     const common = {
       request,
       dockerfile,
-      ignore: readIgnoreFile(request.context, request.spec.ignoreFile, request.outputs),
       images: new StageImages(request, dockerfile),
       contents: new ContentsOfLayers(request.cacheDir),
       result: this.#stage.bind(this),
     };
+    const ignore = readIgnoreFile(request.context, request.spec.ignoreFile, request.outputs);
     this.#evaluation = {
       ...common,
       created,
       packing,
-      sources: new CopySources(common),
+      sources: new CopySources({ ...common, ignore }),
       running: new RunningSteps(slots),
       plans: new Map(),
       warn: (at, message) => void this.#warnings.push({ at, message }),

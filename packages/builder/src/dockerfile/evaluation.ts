@@ -1,6 +1,5 @@
 import type { Platform } from "@lading/oci";
 import type { LayerPlan } from "../entry.ts";
-import type { Matcher } from "../list/patterns.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { BuildRequest } from "../result.ts";
 import type { CopySources } from "./copy-sources.ts";
@@ -21,7 +20,6 @@ export interface Evaluation {
   readonly created: string;
   /** Absent for a plan: then nothing is run. */
   readonly packing: Packing | undefined;
-  readonly ignore: Matcher | undefined;
   readonly images: StageImages;
   readonly sources: CopySources;
   readonly contents: ContentsOfLayers;
