@@ -189,6 +189,21 @@ test("the password in a URL is sent, and is neither in messages nor in the lock 
     expect(await readFile(join(parentPath, name), "utf8")).not.toContain("s3cret");
 });
 
+test("lading lock takes secrets for hosts, as a build does", async () => {
+  await using server = await serve((request, response) => {
+    response.writeHead(request.headers.authorization === "Bearer t0k" ? 200 : 401).end("content");
+  });
+  await work.write({ Dockerfile: `FROM scratch\nADD ${server.url}file /\n`, token: "t0k\n" });
+  const refused = await work.lading(["lock", "-q"]);
+  expect(refused).toMatchObject({ status: 1, stdout: "" });
+  expect(refused.stderr).toContain(`Cannot fetch "${server.url}file"`);
+  const secret = ["--secret", "id=HTTP_AUTH_TOKEN_127.0.0.1,src=token"];
+  expect(await work.lading(["lock", "-q", ...secret])).toMatchObject({ status: 0, stderr: "" });
+  expect(Object.keys(JSON.parse(await work.read("lading.lock")).urls)).toEqual([`${server.url}file`]);
+  expect(await work.read("lading.lock")).not.toContain("t0k");
+  expect(await build("--locked", "--no-cache", ...secret)).toMatchObject({ status: 0, stderr: "" });
+});
+
 test("lading lock says which URLs only a build knows", async () => {
   await work.write({
     "base/Dockerfile": "FROM scratch\nCOPY Dockerfile /\nENV FROM_BASE=x\n",

@@ -18,6 +18,7 @@ export { dockerfilePlaces } from "./dockerfile/dockerfile-places.ts";
 export { type DockerfileUrls, dockerfileUrls, type UnknownUrl } from "./dockerfile/dockerfile-urls.ts";
 export type { DockerfileRequest, FetchedFile, FetchFileOptions } from "./dockerfile/dockerfile-request.ts";
 export { parseDockerfile } from "./dockerfile/parse-dockerfile.ts";
+export { urlAuthorization } from "./dockerfile/url-authorization.ts";
 export { withoutUserinfo } from "./dockerfile/without-userinfo.ts";
 export type { Dockerfile } from "./dockerfile/syntax.ts";
 export {

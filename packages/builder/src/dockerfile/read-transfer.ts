@@ -10,6 +10,7 @@ import { chmodRule, splitOwner } from "./instruction-values.ts";
 import type { Expand } from "./stage-config.ts";
 import type { AddInstruction, CopyInstruction, Dockerfile, Word } from "./syntax.ts";
 import type { GivenFile, Transfer } from "./transfer.ts";
+import { urlAuthorization } from "./url-authorization.ts";
 import { withoutUserinfo } from "./without-userinfo.ts";
 
 export interface TransferWords {
@@ -126,22 +127,13 @@ async function fetchUrl(
   const checksum = (add.checksum && words.expand.word(add.checksum)) || undefined;
   if (!URL.canParse(url)) throw cannot("it is no URL", "Write https://host/path");
   const fetched = await blaming(file, word, () =>
-    fetch(url, { signal, checksum, authorization: authorizationFor(url, secrets) }),
+    fetch(url, { signal, checksum, authorization: urlAuthorization(url, secrets) }),
   );
   if (checksum !== undefined) await blaming(file, add.checksum ?? word, () => verify(url, fetched, checksum));
   const { digest, size, mtime = timestamp, path } = fetched;
   const content: FileContent = { kind: "member", digest, path: "", open: (options) => fetched.open(options) };
   const node = { type: "file", mode: 0o600, uid: 0, gid: 0, mtime, size, content, identity: undefined } as const;
   return { name: fileNameOf(url), node, archive: path };
-}
-
-/** What a secret says of a host, as BuildKit calls it: HTTP_AUTH_HEADER_example.org, or HTTP_AUTH_TOKEN_example.org. */
-function authorizationFor(url: string, secrets: DockerfileRequest["secrets"] = {}): string | undefined {
-  const { hostname } = new URL(url);
-  const token = secrets[`HTTP_AUTH_TOKEN_${hostname}`];
-  if (token !== undefined) return `Bearer ${Buffer.from(token).toString().trim()}`;
-  const header = secrets[`HTTP_AUTH_HEADER_${hostname}`];
-  return header === undefined ? undefined : Buffer.from(header).toString().trim();
 }
 
 /** The last part of a URL's path; BuildKit's name where there is none. */

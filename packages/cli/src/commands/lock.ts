@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { urlAuthorization } from "@lading/builder";
 import { BaseCache } from "../base-cache.ts";
 import { describeByFlags } from "../build/describe-by-flags.ts";
 import { cacheFolder } from "../cache-folder.ts";
@@ -24,6 +25,7 @@ export const command: Command = {
     target: dockerfileOptions.target,
     "build-arg": dockerfileOptions["build-arg"],
     "build-context": dockerfileOptions["build-context"],
+    secret: dockerfileOptions.secret,
     platform: {
       type: "string",
       array: true,
@@ -50,11 +52,14 @@ export const command: Command = {
     const access = { registries, cache: async () => await BaseCache.open(cacheDir) };
     const downloads = new Downloads({ registries, cacheDir });
     const { urls, unknown } = urlsOf(description);
+    const secrets = description.dockerfile?.secrets;
+    const fetch: typeof downloads.fetch = async (url, options) =>
+      await downloads.fetch(url, { ...options, authorization: urlAuthorization(url, secrets) });
     const before = await readLock(description.context);
     const { lock, changes } = await makeLock(
       { places, urls },
       before,
-      { locate: async (place, options) => await locateBase(place, access, options), fetch: downloads.fetch },
+      { locate: async (place, options) => await locateBase(place, access, options), fetch },
       { update: update || check, signal },
     );
     const changed = before === undefined || changes.some(({ state }) => state !== "kept");

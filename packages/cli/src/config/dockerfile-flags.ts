@@ -19,7 +19,9 @@ export const dockerfileOptions = {
     choices: ["none", "default", "host"],
     requiresArg: true,
   },
-  secret: list("id=NAME[,src=FILE|,env=VARIABLE] for RUN --mount=type=secret"),
+  secret: list(
+    "id=NAME[,src=FILE|,env=VARIABLE] for RUN --mount=type=secret, or HTTP_AUTH_TOKEN_HOST and HTTP_AUTH_HEADER_HOST for ADD",
+  ),
   ssh: list("default or ID=SOCKET, an ssh agent for RUN --mount=type=ssh"),
   "build-context": list("NAME=FOLDER or NAME=PLACE, what FROM and --from call NAME"),
 } satisfies Record<string, Options>;
