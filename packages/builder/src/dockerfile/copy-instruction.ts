@@ -3,11 +3,9 @@ import { nothing } from "../plan/lower.ts";
 import { blaming } from "./dockerfile-error.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { layEntries, lookAtBase } from "./lay-entries.ts";
-import { namedContext } from "./named-context.ts";
 import { readTransfer } from "./read-transfer.ts";
 import type { Expand } from "./stage-config.ts";
 import type { At } from "./stage-work.ts";
-import { findStage } from "./stages.ts";
 import type { AddInstruction, CopyInstruction, Dockerfile, Word } from "./syntax.ts";
 import { destinationEntry, listTransfer } from "./transfer.ts";
 
@@ -47,15 +45,13 @@ export async function copyFiles(
 
 /** Whether what is copied, or what it is laid on, depends on programs that a plan does not run. */
 async function hasUnknown(
-  { packing, result, dockerfile: { contexts } }: Evaluation,
+  { packing, sources }: Evaluation,
   from: Word | undefined,
   expand: Expand,
-  { work, stages, stage, target }: At,
+  at: At,
 ): Promise<boolean> {
   if (packing !== undefined) return false;
-  const name = from && expand.word(from);
-  const isStage = name !== undefined && namedContext(contexts, name) === undefined;
-  const found = isStage ? findStage(stages.all.slice(0, stage.index), name) : undefined;
-  const source = found === undefined ? [] : (await result(stages, found, target)).layers;
-  return [...work.layers, ...source].some(({ unknown }) => unknown === true);
+  const source = from && (await sources.find(expand.word(from), at));
+  const layers = source !== undefined && "layers" in source ? source.layers : [];
+  return [...at.work.layers, ...layers].some(({ unknown }) => unknown === true);
 }

@@ -1,17 +1,17 @@
 import type { Base } from "../base/base.ts";
+import { BuildError } from "../errors.ts";
 import { readIgnoreFile } from "../list/ignore.ts";
 import type { Matcher } from "../list/patterns.ts";
 import type { BuildRequest } from "../result.ts";
 import { DiskFiles } from "./disk-files.ts";
-import { blaming, dockerfileError } from "./dockerfile-error.ts";
+import { blaming } from "./dockerfile-error.ts";
 import type { DockerfileRequest } from "./dockerfile-request.ts";
 import type { ResultOf } from "./evaluation.ts";
 import { type ContentsOfLayers, imageFiles } from "./image-files.ts";
-import { namedContext } from "./named-context.ts";
 import type { SourceFiles } from "./source-files.ts";
 import type { StageImages } from "./stage-images.ts";
 import type { At, StageResult } from "./stage-work.ts";
-import { findStage } from "./stages.ts";
+import { namedSource } from "./stages.ts";
 import type { Dockerfile, Word } from "./syntax.ts";
 
 /** Where a build's COPYs take from. */
@@ -40,28 +40,24 @@ export class CopySources {
     return this.#folder(this.#options.request.context, "the context", () => this.#options.ignore);
   }
 
-  /** What `--from` names: a context, which goes before a stage that is called so, a stage above, or an image. Throws DockerfileError at `word`. */
-  async named(file: Dockerfile, word: Word, name: string, { stages, stage, target }: At): Promise<SourceFiles> {
-    const { dockerfile, images, result } = this.#options;
-    const folder = this.folder(name);
-    if (folder !== undefined) return folder;
-    const isPlace = namedContext(dockerfile.contexts, name) !== undefined;
-    const found = isPlace ? undefined : findStage(stages.all.slice(0, stage.index), name);
-    if (found !== undefined) return await this.#filesOf(`stage "${name}"`, await result(stages, found, target));
-    if (!isPlace && findStage(stages.all, name) !== undefined)
-      throw dockerfileError(file, word, `Stage "${name}" is not above this one`, {
-        hint: "A stage copies from stages that stand before it",
-      });
-    const base = await blaming(file, word, () => images.open(name, target));
-    return await this.#filesOf(`image "${name}"`, base);
+  /** The files of what `--from` names. Throws DockerfileError at `word`. */
+  async named(file: Dockerfile, word: Word, name: string, at: At): Promise<SourceFiles> {
+    const source = await blaming(file, word, () => this.find(name, at));
+    if (source instanceof DiskFiles) return source;
+    return await this.#filesOf(`${"found" in source ? "image" : "stage"} "${name}"`, source);
   }
 
-  /** The folder that is given as the context of a name; undefined when none is. */
-  folder(name: string): DiskFiles | undefined {
-    const { request, dockerfile } = this.#options;
-    const context = namedContext(dockerfile.contexts, name);
-    if (context === undefined || !("folder" in context)) return undefined;
-    const { folder } = context;
+  /** What `--from` names: a context, a stage above, or an image. Throws BuildError. */
+  async find(name: string, { stages, stage, target }: At): Promise<DiskFiles | StageResult | Base> {
+    const { request, dockerfile, images, result } = this.#options;
+    const source = namedSource(name, stages, stage, dockerfile.contexts);
+    if ("stage" in source) return await result(stages, source.stage, target);
+    if ("place" in source) return await images.open(source.place, target);
+    if ("notAbove" in source)
+      throw new BuildError("SPEC", `Stage "${name}" is not above this one`, {
+        hint: "A stage copies and mounts from stages that stand before it",
+      });
+    const { folder } = source;
     return this.#folder(folder, `"${name}"`, () => readIgnoreFile(folder, undefined, request.outputs));
   }
 

@@ -1,6 +1,6 @@
 import type { DockerfileRequest } from "./dockerfile-request.ts";
 import { namedContext } from "./named-context.ts";
-import { findStage, namesCopied, readStages } from "./stages.ts";
+import { namedSource, namesCopied, readStages } from "./stages.ts";
 
 /**
  * The places of all images that a Dockerfile names, in stages that are built or not; `scratch` is none. What a variable of a
@@ -12,19 +12,15 @@ export function dockerfilePlaces({
   buildArgs = {},
   contexts = {},
 }: DockerfileRequest): readonly string[] {
-  const { all } = readStages(file, target, buildArgs, {});
-  const names = all.flatMap((stage) => {
-    const above = all.slice(0, stage.index);
-    const isPlace = (name: string): boolean =>
-      namedContext(contexts, name) !== undefined || findStage(above, name) === undefined;
-    const from = stage.parent === undefined || isPlace(stage.image) ? [stage.image] : [];
-    const copied = namesCopied(stage.syntax).filter(isPlace);
-    return from.concat(copied);
+  const stages = readStages(file, target, buildArgs, {});
+  const sources = stages.all.flatMap((stage) => {
+    const { parent, image } = stage;
+    const from = namedContext(contexts, image) ?? (parent === undefined ? { place: image } : { stage: parent });
+    return namesCopied(stage.syntax)
+      .map((name) => namedSource(name, stages, stage, contexts))
+      .concat(from);
   });
-  const places = names.flatMap((name) => {
-    const context = namedContext(contexts, name);
-    if (context === undefined) return name === "scratch" ? [] : [name];
-    return "place" in context ? [context.place] : [];
-  });
-  return [...new Set(places)];
+  const places = new Set(sources.flatMap((source) => ("place" in source ? [source.place] : [])));
+  places.delete("scratch");
+  return [...places];
 }

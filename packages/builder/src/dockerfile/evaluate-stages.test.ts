@@ -4,6 +4,7 @@ import { openImage, readTree } from "@lading/oci";
 import { expect, test } from "vitest";
 import { planBuild } from "../build.ts";
 import { DockerfileError } from "./dockerfile-error.ts";
+import type { StepRunner } from "./step-runner.ts";
 import { configOf, look, workspace } from "./workspace.suite.ts";
 
 test("a folder's contents go into the destination, a file becomes it or goes into it", async () => {
@@ -349,10 +350,14 @@ test("triggers of a base run first, and are gone then", async () => {
   expect(await configOf(result)).not.toHaveProperty("OnBuild");
 });
 
-test("a stage copies from those above it", async () => {
+test("a stage copies and mounts from those above it", async () => {
   const space = await workspace();
-  const text = "FROM scratch\nCOPY --from=later d /\nFROM scratch AS later\n";
-  expect(await space.failure(text, { target: "0" })).toBe('2:13 Stage "later" is not above this one');
+  const runner: StepRunner = { run: () => Promise.reject(new Error("There is nothing to run")) };
+  const failureOf = async (instruction: string): Promise<string> =>
+    await space.failure(`FROM scratch AS own\n${instruction}\nFROM scratch AS later\n`, { target: "0", runner });
+  expect(await failureOf("COPY --from=later d /")).toBe('2:13 Stage "later" is not above this one');
+  expect(await failureOf("COPY --from=own d /")).toBe('2:13 Stage "own" is not above this one');
+  expect(await failureOf('RUN --mount=from=1,target=/d ["true"]')).toBe('2:13 Stage "1" is not above this one');
 });
 
 test("only the stages that the target needs are looked at", async () => {

@@ -15,7 +15,7 @@ import { RunningSteps } from "./running-steps.ts";
 import { SharedWork } from "./shared-work.ts";
 import { StageImages } from "./stage-images.ts";
 import { type At, BaseIsNeeded, type Foundation, type StageResult, StageWork } from "./stage-work.ts";
-import { readStages, type Stage, type Stages, stagesCopied } from "./stages.ts";
+import { namedSource, namesCopied, readStages, type Stage, type Stages } from "./stages.ts";
 import { startStage } from "./start-stage.ts";
 import { declaredArgs, predefinedArgs, unusedArgs } from "./unused-arguments.ts";
 
@@ -116,8 +116,10 @@ export class StageEvaluation {
   async #evaluate(stages: Stages, stage: Stage, target: Platform, known: boolean): Promise<StageResult> {
     const { file, contexts, buildArgs = {} } = this.#evaluation.dockerfile;
     // They go on by themselves until they are asked for; what goes wrong in one is told by `#stages`.
-    for (const needed of stagesCopied(stages, stage, contexts))
-      void this.#stage(stages, needed, target).catch(() => undefined);
+    for (const name of namesCopied(stage.syntax)) {
+      const source = namedSource(name, stages, stage, contexts);
+      if ("stage" in source) void this.#stage(stages, source.stage, target).catch(() => undefined);
+    }
     const start = await startStage(this.#evaluation, stages, stage, target, known);
     const work = new StageWork(start);
     const at: At = { stages, stage, target, work };

@@ -2,14 +2,13 @@ import { formatPlatform } from "@lading/oci";
 import { BuildError } from "../errors.ts";
 import { type Packing, toLayer } from "../pack/packing.ts";
 import { contextMount } from "./context-mount.ts";
+import { DiskFiles } from "./disk-files.ts";
 import { blaming, dockerfileError } from "./dockerfile-error.ts";
 import type { Evaluation } from "./evaluation.ts";
-import { namedContext } from "./named-context.ts";
 import { type MountSources, prepareMount, type PreparedMount } from "./prepare-mount.ts";
 import { commandLine, runStep, type RunWork } from "./run-step.ts";
 import type { Expand } from "./stage-config.ts";
 import { type At, BaseIsNeeded } from "./stage-work.ts";
-import { findStage } from "./stages.ts";
 import type { Dockerfile, RunInstruction } from "./syntax.ts";
 
 /** RUN; a plan only notes that there is one. Throws DockerfileError, BaseIsNeeded. */
@@ -38,7 +37,7 @@ export async function runInstruction(
       throw new BuildError("SPEC", `Cannot run with --network=${asked}: expected none, default or host`);
     const mounts: PreparedMount[] = [];
     for (const word of instruction.mounts) {
-      const mount = await prepareMount(expand.word(word), sources);
+      const mount = await blaming(file, word, () => prepareMount(expand.word(word), sources));
       if (mount !== undefined) mounts.push(mount);
     }
     const { command, heredocs } = instruction;
@@ -77,34 +76,24 @@ export async function runInstruction(
 }
 
 /** What the mounts of a step are made of. */
-function mountSources(
-  evaluation: Evaluation,
-  packing: Packing,
-  name: string,
-  { work, stages, stage, target }: At,
-): MountSources {
+function mountSources(evaluation: Evaluation, packing: Packing, name: string, at: At): MountSources {
   const { secrets, ssh } = evaluation.dockerfile;
-  const { images, sources, result } = evaluation;
+  const { sources } = evaluation;
   const { cacheDir, sourceDateEpoch: latest, signal } = evaluation.request;
   return {
     files: async (from, path) => {
-      const folder = from === undefined ? sources.context : sources.folder(from);
-      if (from === undefined || folder !== undefined)
-        return await contextMount(folder ?? sources.context, path, { name, packing, cacheDir, latest, signal });
-      const isPlace = namedContext(evaluation.dockerfile.contexts, from) !== undefined;
-      const found = isPlace ? undefined : findStage(stages.all.slice(0, stage.index), from);
-      const { base, layers } =
-        found === undefined
-          ? { base: await images.open(from, target), layers: [] }
-          : await result(stages, found, target);
+      const source = from === undefined ? sources.context : await sources.find(from, at);
+      if (source instanceof DiskFiles)
+        return await contextMount(source, path, { name, packing, cacheDir, latest, signal });
+      const { base, layers } = "found" in source ? { base: source, layers: [] } : source;
       const packed = layers.map(async (plan) => toLayer(await packing.pack(plan), packing.source));
       const files = { base, layers: await Promise.all(packed), path };
       const all = [...(base?.image.layers ?? []), ...files.layers];
       return { ...files, key: all.map(({ diffId }) => diffId) };
     },
     cacheDir,
-    workdir: work.config.workdir,
-    platform: work.platform,
+    workdir: at.work.config.workdir,
+    platform: at.work.platform,
     secrets,
     ssh,
   };

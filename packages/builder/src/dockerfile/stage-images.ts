@@ -4,7 +4,6 @@ import { BuildError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { BuildRequest, LocatedBase } from "../result.ts";
 import type { DockerfileRequest } from "./dockerfile-request.ts";
-import { namedContext } from "./named-context.ts";
 
 /** The images that FROM and --from name, each opened once for a platform. */
 export class StageImages {
@@ -17,14 +16,8 @@ export class StageImages {
     this.#dockerfile = dockerfile;
   }
 
-  /** The image of a place, or of a named context that stands for one. Throws BuildError. */
-  open(name: string, platform: Platform): Promise<Base> {
-    const context = namedContext(this.#dockerfile.contexts, name);
-    if (context !== undefined && "folder" in context)
-      throw new BuildError("SPEC", `Cannot build on "${name}": that build context is a folder`, {
-        hint: "FROM takes images; COPY --from takes folders as well",
-      });
-    const place = context?.place ?? name;
+  /** The image of a place. Throws BuildError. */
+  open(place: string, platform: Platform): Promise<Base> {
     const key = `${place}\0${formatPlatform(platform)}`;
     let image = this.#open.get(key);
     if (image === undefined) this.#open.set(key, (image = this.#openPlace(place, platform)));

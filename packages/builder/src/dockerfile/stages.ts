@@ -75,8 +75,30 @@ export function readStages(
   });
 }
 
+/** What a name in --from stands for: a folder, a stage above, one that stands below or is the same, or the place of an image. */
+export type NamedSource =
+  | { readonly folder: string }
+  | { readonly stage: Stage }
+  | { readonly notAbove: Stage }
+  | { readonly place: string };
+
+/** Looks up a name in --from of `stage`: a context goes before a stage, and a stage before an image. */
+export function namedSource(
+  name: string,
+  { all }: Pick<Stages, "all">,
+  { index }: Stage,
+  contexts: DockerfileRequest["contexts"],
+): NamedSource {
+  const context = namedContext(contexts, name);
+  if (context !== undefined) return context;
+  const above = findStage(all.slice(0, index), name);
+  if (above !== undefined) return { stage: above };
+  const notAbove = findStage(all, name);
+  return notAbove === undefined ? { place: name } : { notAbove };
+}
+
 /** A stage by its name or its number. */
-export function findStage(stages: readonly Stage[], name: string): Stage | undefined {
+function findStage(stages: readonly Stage[], name: string): Stage | undefined {
   return (
     stages.findLast((stage) => nameOf(stage) === name.toLowerCase()) ??
     (/^\d+$/.test(name) ? stages[Number(name)] : undefined)
@@ -92,18 +114,6 @@ export function namesCopied({ instructions }: StageSyntax): readonly string[] {
   });
   const known = words.flatMap((name) => (name === undefined || name.includes("$") ? [] : [name]));
   return [...new Set(known)];
-}
-
-/** The stages above that a stage surely copies or mounts from; a context of their name stands in for them. */
-export function stagesCopied(
-  { all }: Stages,
-  { index, syntax }: Stage,
-  contexts: DockerfileRequest["contexts"],
-): readonly Stage[] {
-  const above = all.slice(0, index);
-  return namesCopied(syntax)
-    .filter((name) => namedContext(contexts, name) === undefined)
-    .flatMap((name) => findStage(above, name) ?? []);
 }
 
 /** What the stage is called, in lower case; undefined when it is called nothing. */

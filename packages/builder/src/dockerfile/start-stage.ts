@@ -1,7 +1,7 @@
 import { type History, type ImageConfig, parsePlatform, type Platform } from "@lading/oci";
 import { lowerOf } from "../base/base.ts";
 import { nothing } from "../plan/lower.ts";
-import { blame, blaming } from "./dockerfile-error.ts";
+import { blame, blaming, dockerfileError } from "./dockerfile-error.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { namedContext } from "./named-context.ts";
 import { Scope } from "./scope.ts";
@@ -44,7 +44,11 @@ export async function startStage(
       known: true,
     };
   }
-  const base = await blaming(file, from.image, () => images.open(stage.image, platform));
+  if (context !== undefined && "folder" in context)
+    throw dockerfileError(file, from.image, `Cannot build on "${stage.image}": that build context is a folder`, {
+      hint: "FROM takes images; COPY --from takes folders as well",
+    });
+  const base = await blaming(file, from.image, () => images.open(context?.place ?? stage.image, platform));
   const { rootfs, ...config } = base.image.config;
   const isKnown = known || base.found.remote !== true;
   return {
