@@ -67,6 +67,37 @@ test("a source that is a symlink is what it leads to, in the context; below a fo
   ]);
 });
 
+test("a destination that is a symlink is written through; one that a folder's file falls upon is replaced", async () => {
+  const space = await workspace();
+  space.write({
+    "links/to": "-> real/file",
+    "links/chain": "-> /to",
+    "links/new": "-> ../run/made/file",
+    "links/circle": "-> circle",
+    "links/root": "-> /",
+    "real/file": "old",
+    f: "F",
+    "d/to": "D",
+  });
+  const links = "FROM scratch\nCOPY links /\nCOPY real /real\n";
+  const lines = async (copy: string): Promise<string[]> => await look(await space.build(`${links}${copy}\n`));
+  const before = await lines("LABEL a=b");
+  expect(before).toContain("to 777 0:0 -> real/file");
+  const through = before.with(before.indexOf("real/file 644 0:0 old"), "real/file 644 0:0 F");
+  expect(await lines("COPY f /to")).toEqual(through);
+  expect(await lines("WORKDIR /\nADD f chain")).toEqual(through);
+  expect(await lines("COPY <<E /to\nF\nE")).toContain("real/file 644 0:0 F");
+  expect(await lines("COPY f /new")).toEqual(expect.arrayContaining([...before, "run/made/file 644 0:0 F"]));
+  expect(await lines("COPY f /root")).toEqual(expect.arrayContaining([...before, "f 644 0:0 F"]));
+  expect(await lines("COPY --link f /to")).toEqual(
+    before.with(before.indexOf("to 777 0:0 -> real/file"), "to 644 0:0 F"),
+  );
+  expect(await lines("COPY d /")).toEqual(before.with(before.indexOf("to 777 0:0 -> real/file"), "to 644 0:0 D"));
+  expect(await space.failure(`${links}COPY f /circle\n`)).toBe(
+    '4:1 Cannot add "/circle" as "/circle": the symlinks at "/circle" lead in a circle',
+  );
+});
+
 test("wildcards are Go's: a star ends at a slash, two of them are one, and brackets take their meaning", async () => {
   const space = await workspace();
   const files = { "a.txt": "a", "b.md": "b", "d/c.txt": "c", "[x].txt": "x" };

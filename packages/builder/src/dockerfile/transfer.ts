@@ -64,6 +64,7 @@ export interface GivenFile {
  *
  * - A folder's contents go into the destination; a file becomes the destination, or goes into it when that is
  *   written as a folder or is one.
+ * - A destination that is a symlink is what it leads to, as for who writes through it.
  * - A source that is a symlink is what it leads to, inside its root; symlinks below a folder stay what they are.
  * - Wildcards may match nothing where another source is there.
  * - Folders that have to be made belong to who the files are given to.
@@ -183,7 +184,9 @@ function destinationOf({ destination, workdir }: Transfer, lower: Lower): Target
   // One that comes to nothing is the working directory.
   if (path === "" || /(?:^|\/)(?:\.\.?)?$/.test(destination)) return { path, folder: true };
   const folders = new Folders(lower, new Map());
-  return { path, folder: folders.leadsToFolder(path, destination) };
+  if (folders.leadsToFolder(path, destination)) return { path, folder: true };
+  const real = folders.fileAt(path, destination);
+  return { path: real, folder: real === "" };
 }
 
 function absolute(destination: string, workdir: string): string {

@@ -1,5 +1,6 @@
 import { BuildError } from "../errors.ts";
 import type { ListedEntry } from "../list/listing.ts";
+import { cleanPath } from "../list/patterns.ts";
 import type { Lower, LowerNode } from "./lower.ts";
 
 export type ListedFolder = Extract<ListedEntry, { type: "directory" }>;
@@ -96,6 +97,21 @@ export class Folders {
       if (error instanceof BuildError) return false;
       throw error;
     }
+  }
+
+  /** Where a file at `path` comes to lie that is written through the symlinks there, be what they lead to there or not. */
+  fileAt(path: string, origin: string): string {
+    let real = path;
+    for (let links = 0; links < maxLinks; links++) {
+      const slash = real.lastIndexOf("/");
+      const parent = slash === -1 ? this.root : this.find(real.slice(0, slash), origin);
+      real = childPath(parent, real.slice(slash + 1));
+      const node = this.below(parent, real);
+      if (node?.type !== "symlink") return real;
+      const { linkname } = node;
+      real = cleanPath(linkname.startsWith("/") ? linkname : `/${childPath(parent, linkname)}`).slice(1);
+    }
+    throw conflict(origin, path, `the symlinks at "/${path}" lead in a circle`);
   }
 
   /** Makes a symlink of the layer known: paths that are found from now on follow it. */
