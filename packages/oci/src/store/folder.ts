@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -7,6 +7,11 @@ import { hasCode, isMissing } from "./file-bytes.ts";
 /** A path in `folder` that no other file has, to write to before a rename. */
 export function temporaryPath(folder: string): string {
   return join(folder, `.lading-${process.pid}-${randomBytes(6).toString("hex")}`);
+}
+
+/** As `temporaryPath`, the same one for all processes that give the same text. */
+export function temporaryPathFor(folder: string, text: string): string {
+  return join(folder, `.lading-0-${createHash("sha256").update(text).digest("hex").slice(0, 12)}`);
 }
 
 /** Whether a file of this name is being written, or was when its process was killed. */

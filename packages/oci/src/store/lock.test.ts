@@ -4,13 +4,15 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { temporaryFolder } from "@lading/testkit";
 import { expect, test } from "vitest";
+import { temporaryPathFor } from "./folder.ts";
 import { withLock } from "./lock.ts";
 
 // Larger than any process number there can be.
 const nobody = 99_999_999;
 
 test("the lock of a dead process is taken over by one of those who wait, and by one only", async () => {
-  for (let round = 0; round < 8; round += 1) {
+  // The third of them takes what the second has just taken, when the look and the removal are apart.
+  for (let round = 0; round < 30; round += 1) {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "lock");
     const owners: string[] = [];
@@ -27,6 +29,23 @@ test("the lock of a dead process is taken over by one of those who wait, and by 
     expect(most).toBe(1);
     expect(await readdir(folder.path)).toEqual([]);
   }
+});
+
+test("the right to remove what a dead process left is lost by who dies with it", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "lock");
+  const dead = async (at: string, pid: number): Promise<string> => {
+    const owner = await withLock(join(folder.path, "other"), undefined, () =>
+      readFile(join(folder.path, "other"), "utf8"),
+    );
+    const text = owner.replace(String(process.pid), String(pid));
+    await writeFile(at, text);
+    return text;
+  };
+  const right = temporaryPathFor(folder.path, await dead(path, nobody));
+  await dead(right, nobody + 1);
+
+  expect(await withLock(path, undefined, () => readdir(folder.path))).toEqual(["lock"]);
 });
 
 test("a process that another container cannot see is not dead", async () => {

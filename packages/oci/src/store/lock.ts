@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { readlinkSync } from "node:fs";
-import { link, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Options } from "../content.ts";
 import { hasCode, isMissing } from "./file-bytes.ts";
-import { temporaryPath } from "./folder.ts";
+import { temporaryPath, temporaryPathFor } from "./folder.ts";
 
 // Far more than replacing one small file takes.
 const abandonedAfter = 60_000;
@@ -16,7 +16,7 @@ const abandonedAfter = 60_000;
  * taken over. It guards moments, not minutes: `task` replaces one small file.
  */
 export async function withLock<T>(path: string, options: Options | undefined, task: () => Promise<T>): Promise<T> {
-  const owner = `${process.pid}@${here()}@${randomBytes(8).toString("hex")}`;
+  const owner = ownerHere();
   for (let attempt = 0; !(await acquire(path, owner)); attempt += 1) {
     options?.signal?.throwIfAborted();
     await removeAbandoned(path);
@@ -41,19 +41,21 @@ async function acquire(path: string, owner: string): Promise<boolean> {
   }
 }
 
+/*
+ * Of those who find an abandoned lock, one at a time has the right to remove it, and looks again when
+ * it has that: whoever took over in between keeps the lock. The right is a lock of its own, named
+ * for the owner that is gone.
+ */
 async function removeAbandoned(path: string): Promise<void> {
-  const owner = await ownerOf(path);
-  if (owner === undefined || !(await isAbandoned(path, owner))) return;
-  const grave = temporaryPath(dirname(path));
+  const gone = await ownerOf(path);
+  if (gone === undefined || !(await isAbandoned(path, gone))) return;
+  const right = temporaryPathFor(dirname(path), gone);
+  if (!(await acquire(right, ownerHere()))) return await removeAbandoned(right);
   try {
-    await rename(path, grave);
-  } catch (error) {
-    if (isMissing(error)) return;
-    throw error;
+    if ((await ownerOf(path)) === gone) await rm(path, { force: true });
+  } finally {
+    await rm(right, { force: true });
   }
-  // Another may have taken over between the look and the rename: then what was moved is theirs.
-  if ((await ownerOf(grave)) !== owner) await tryLink(grave, path);
-  await rm(grave, { force: true });
 }
 
 async function isAbandoned(path: string, owner: string): Promise<boolean> {
@@ -80,6 +82,11 @@ async function tryLink(from: string, to: string): Promise<boolean> {
     if (hasCode(error, "EEXIST")) return false;
     throw error;
   }
+}
+
+/** What no other owner of a lock is called. */
+function ownerHere(): string {
+  return `${process.pid}@${here()}@${randomBytes(8).toString("hex")}`;
 }
 
 /** Where process numbers mean the same. Containers of a pod share the host name and not these. */

@@ -39,6 +39,7 @@ export async function startProgram(
   const attached = await preparing;
   let output: ProgramOutput = noOutput;
   let oom: OomWatch | undefined;
+  let removed: Promise<number> | undefined;
   const done = new AbortController();
   try {
     const ready = await calls.inspect(signal);
@@ -47,6 +48,9 @@ export async function startProgram(
     if (plan.terminal && stdio === "inherit") await resize(calls, terminalSize()).catch(() => undefined);
     if (plan.resources.memory !== undefined) oom = new OomWatch(Pid);
     const before = await logSize(ready);
+    // With `autoRemove` it may be gone as soon as it has begun: then nobody could be asked how it ended.
+    if (attached !== undefined && plan.autoRemove) removed = calls.exitCode("100ms", done.signal);
+    removed?.catch(() => undefined);
     await calls.post("start", attempt, signal);
     await untilBegun(Pid);
     // Containers of other engines that join its namespaces look for it in the state.
@@ -68,9 +72,6 @@ export async function startProgram(
   const resizeOwn = async (size: Size): Promise<void> => await resize(calls, size);
   const stdin = plan.interactive ? attached?.connection : undefined;
   const input = stdio === "inherit" ? connectInput({ stdin, terminal: plan.terminal, resize: resizeOwn }) : undefined;
-  // With `autoRemove` it may be gone before it is asked for how it ended.
-  const removed = attached !== undefined && plan.autoRemove ? calls.exitCode("1s", done.signal) : undefined;
-  removed?.catch(() => undefined);
   const wait = async (): Promise<ExitStatus> => {
     if (attached === undefined) {
       const exit = await ending.wait(undefined);

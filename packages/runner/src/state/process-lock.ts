@@ -1,4 +1,4 @@
-import { readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { hasCode } from "./system-error.ts";
 import { isAlive, type ProcessId, processId } from "./process-id.ts";
 
@@ -20,7 +20,8 @@ export function takeLock(path: string): ProcessId | undefined {
     }
     const owner = lockOwner(path);
     if (isAlive(owner)) return owner;
-    putAside(path, owner);
+    const remover = removeDead(path, owner);
+    if (remover !== undefined) return remover;
   }
 }
 
@@ -40,15 +41,19 @@ export function releaseLock(path: string): void {
   rmSync(path, { force: true });
 }
 
-/** Two may find the same dead owner; the slower one must not throw away what the faster one put there. */
-function putAside(path: string, dead: ProcessId | undefined): void {
-  const aside = `${path}.${process.pid}`;
+/**
+ * Of those who find a dead owner, one at a time has the right to remove it, and looks again when it
+ * has that: whoever took over in between keeps the lock. Returns who has the right, when it is another.
+ */
+function removeDead(path: string, dead: ProcessId | undefined): ProcessId | undefined {
+  const right = `${path}.${dead?.pid}-${dead?.start}`;
+  const other = takeLock(right);
+  if (other !== undefined) return other;
   try {
-    renameSync(path, aside);
-  } catch {
-    return;
+    const owner = lockOwner(path);
+    if (owner?.pid === dead?.pid && owner?.start === dead?.start) rmSync(path, { force: true });
+  } finally {
+    releaseLock(right);
   }
-  const owner = lockOwner(aside);
-  if (owner !== undefined && owner.start !== dead?.start && isAlive(owner)) renameSync(aside, path);
-  else rmSync(aside, { force: true });
+  return undefined;
 }

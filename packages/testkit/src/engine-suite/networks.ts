@@ -211,7 +211,7 @@ export function networks(bench: () => Bench): void {
 
   test("ports below 1024 are anybody's", async () => {
     const { stdout, stderr } = await bench().sh(
-      "nc -l -p 80 > /tmp/heard & for i in $(seq 50); do echo hello | nc -w 1 127.0.0.1 80 2>/dev/null && break; sleep 0.1; done; wait; cat /tmp/heard",
+      "nc -l -p 80 > /tmp/heard & for i in $(seq 50); do echo hello | nc -w 20 127.0.0.1 80 2>/dev/null && break; sleep 0.1; done; wait; cat /tmp/heard",
       { user: "app" },
     );
 
