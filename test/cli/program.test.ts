@@ -1,4 +1,4 @@
-import { copyFile, symlink, writeFile } from "node:fs/promises";
+import { copyFile, readdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { installed, run } from "../interop/command.ts";
@@ -55,4 +55,21 @@ test.each([
   expect(status).not.toBe(0);
   expect(stdout).toBe("");
   expect(await work.names()).toEqual(["app"]);
+});
+
+test("code that was compiled once is taken again, whatever the command is used for in between", async () => {
+  await using work = await workspace({ "lading.yaml": "layers: [{ add: [{ content: hi, dest: /hi }] }]" });
+  await writeFile(join(work.path, "package.json"), "{}");
+  const folder = join(work.path, "home");
+  const build = async (file: string): Promise<string> => {
+    const args = ["build", "-f", file, "-o", "oci:out", "--from", "scratch", "--entrypoint", "/hi"];
+    expect(await work.lading(args, { XDG_CACHE_HOME: folder })).toMatchObject({ status: 0 });
+    const [name = ""] = await readdir(join(folder, "lading-code"));
+    const { ino, size, mtimeMs } = await stat(join(folder, "lading-code", name));
+    return `${name} ${ino} ${size} ${mtimeMs}`;
+  };
+  for (const file of ["lading.yaml", "package.json", "lading.yaml", "package.json"]) await build(file);
+  const known = await build("lading.yaml");
+  expect(await build("package.json")).toBe(known);
+  expect(await build("lading.yaml")).toBe(known);
 });

@@ -21,7 +21,9 @@ if (major < 22 || (major === 22 && minor < 22)) {
   } else {
     // Not in /tmp, where others could put theirs, and not among the layers, whose folder is an OCI layout.
     const cache = process.env.XDG_CACHE_HOME || `${process.getBuiltinModule("node:os").homedir()}/.cache`;
-    const { loadBundle } = module.createRequire(import.meta.url)("./load-bundle.cjs");
+    const require = module.createRequire(import.meta.url);
+    const { loadBundle } = require("./load-bundle.cjs");
+    require("../dist/bin/node-flags.cjs").setUpFor(args[0]);
     const { main } = loadBundle(fileURLToPath(new URL("../dist/bin/main.cjs", import.meta.url)), {
       folder: `${cache}/lading-code`,
       command: /^[a-z]+$/.test(args[0] ?? "") ? args[0] : "lading",

@@ -23,7 +23,7 @@ exports.loadBundle = function loadBundle(entry, { folder, command }) {
   const modules = new Map();
   let isNew = false;
   process.once("exit", (status) => {
-    if (isNew && status === 0) keep(kept, scripts, prefix);
+    if (isNew && status === 0) keep(kept, codeOf(scripts, code), prefix);
   });
   load.import = (specifier) => import(specifier);
   return load(`./${entry.slice(path.dirname(entry).length + 1)}`);
@@ -59,8 +59,13 @@ function readKept(file) {
   }
 }
 
-function keep(file, scripts, prefix) {
-  const parts = [...scripts].map(([id, script]) => [id, script.createCachedData()]);
+/** The code of what is loaded, and of what other runs of the command have loaded. */
+function codeOf(scripts, before) {
+  const others = [...before].filter(([id]) => !scripts.has(id));
+  return [...others, ...Array.from(scripts, ([id, script]) => [id, script.createCachedData()])];
+}
+
+function keep(file, parts, prefix) {
   const head = `${JSON.stringify(parts.map(([id, { length }]) => [id, length]))}\n`;
   const made = `${file}.${process.pid}`;
   try {

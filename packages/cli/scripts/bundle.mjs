@@ -14,7 +14,7 @@ const out = `${place}.${process.pid}`;
 const require = createRequire(import.meta.url);
 
 const bundle = await rolldown({
-  input: { main: join(root, "dist", "main.js") },
+  input: { main: join(root, "dist", "main.js"), "node-flags": join(root, "dist", "node-flags.js") },
   platform: "node",
   // Parses programs, with much that is loaded by computed names: for few builds, and left where it is.
   // Where SBOMs are written as XML, which they are not, xmlbuilder2 would do it.

@@ -1,18 +1,10 @@
 import { explain } from "./explain.ts";
 import { Interruption } from "./interruption.ts";
-import { setUpForImages } from "./node-flags.ts";
 import { runProgram } from "./program.ts";
 import { styleFor } from "./progress/terminal.ts";
 
-// Short, and little of it is ours; `run` sees to itself when it has to fetch or build.
-const containerCommands: ReadonlySet<string> = new Set(
-  "run ps logs exec stop start kill wait rm cp port stats images rmi".split(" "),
-);
-
 /** The process `lading`: runs the command line `args`, sets the exit code. */
 export async function main(args: readonly string[]): Promise<void> {
-  if (!containerCommands.has(args[0] ?? "")) setUpForImages({ builds: args[0] === "build" });
-
   using interruption = new Interruption();
   // `lading inspect … | head` is no failure; of `lading run … | head` the program has to hear.
   const isHandled = (error: NodeJS.ErrnoException): boolean => error.code === "EPIPE" && interruption.breakPipe();
