@@ -38,6 +38,7 @@ const never: readonly string[] = [
   ".yarn",
   ".pnpm-store",
   ".turbo",
+  ".next/cache",
   ".env",
   ".env.*",
   ".npmrc",

@@ -1,7 +1,9 @@
 import { statSync } from "node:fs";
+import { posix } from "node:path";
 import { hostPlatform } from "@lading/oci";
 import type { BuildSpec, LayerSpec } from "../spec.ts";
 import { applicationFiles, refuseIgnored } from "./application-files.ts";
+import { dependencyProgram } from "./dependency-program.ts";
 import { type EntryPoint, entryPointOf } from "./entry-point.ts";
 import { findProject, type NodeProject } from "./find-project.ts";
 import { findInstalled, type Installed } from "./installed.ts";
@@ -49,31 +51,41 @@ export function describeNodeProject(
   const from = asked.from ?? baseOf(manifest, rootManifest);
   const platforms = asked.platforms ?? [`linux/${hostPlatform().architecture}`];
   const systems = platforms.map((platform) => systemOf(platform, libcOf(from)));
-  const entry =
-    asked.entrypoint === undefined
-      ? entryPointOf(manifest, (file) => statSync(`${folder}/${file}`, { throwIfNoEntry: false })?.isFile() === true)
-      : undefined;
-  if (entry !== undefined) refuseIgnored(project, entry.file);
   const installed =
     lockfile === undefined
       ? nothing
       : findInstalled(root, lockfile, lockfile.importer(project.folder, manifest), systems);
+  const entry =
+    asked.entrypoint === undefined
+      ? entryPointOf(manifest, {
+          exists: (file) => statSync(`${folder}/${file}`, { throwIfNoEntry: false })?.isFile() === true,
+          program: (name) => dependencyProgram(root, folder, manifest, name),
+        })
+      : undefined;
+  const ownFile = entry === undefined || isDependencys(entry) ? undefined : entry.file;
+  if (ownFile !== undefined) refuseIgnored(project, ownFile);
   const warnings = lockfile === undefined ? [] : checkInstalled(project, lockfile, installed, { systems, cacheDir });
+  if (entry?.doubt !== undefined) warnings.push(entry.doubt);
   const workdir = imagePath(project.folder);
   const name = manifest.name?.replace(/^@/, "").toLowerCase();
   const spec: BuildSpec = {
     ...(name === undefined || name === "" ? {} : { name }),
     from,
     platforms: [...platforms],
-    layers: layersOf(project, installed, entry),
+    layers: layersOf(project, installed, ownFile),
     ...(entry === undefined
       ? {}
-      : { entrypoint: ["node", ...entry.flags, `${workdir}/${entry.file}`, ...entry.arguments] }),
+      : { entrypoint: ["node", ...entry.flags, posix.join(workdir, entry.file), ...entry.arguments] }),
     workdir,
-    env: { NODE_ENV: "production" },
+    env: { NODE_ENV: "production", ...entry?.env },
     user: "1000:1000",
   };
   return { spec, context: root, project, installed, entry, warnings };
+}
+
+/** Whether it is a dependency's program, which is in the image with the dependency. */
+function isDependencys({ file }: EntryPoint): boolean {
+  return /(?:^|\/)node_modules\//.test(file);
 }
 
 /** Whether what is installed is what the lockfile says, and can run where it shall. Returns what to warn of. */
@@ -101,7 +113,7 @@ function baseOf(...manifests: readonly NodeProject["manifest"][]): string {
 function layersOf(
   { root, folder, manifest, lockfile }: NodeProject,
   installed: Installed,
-  entry: EntryPoint | undefined,
+  ownFile: string | undefined,
 ): LayerSpec[] {
   const dependencies = dependencyLayers(root, installed);
   const workspace: LayerSpec = {
@@ -115,7 +127,7 @@ function layersOf(
       }),
     ),
   };
-  const entries = entry === undefined ? [] : [entry.file];
+  const entries = ownFile === undefined ? [] : [ownFile];
   const app: LayerSpec = {
     name: "app",
     add: [

@@ -1,0 +1,91 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { describeNodeProject } from "./node-project.ts";
+import { project } from "./project-fixture.suite.ts";
+
+/** A project that is started by a program of a package, as npm installs it. */
+function starting(
+  start: string,
+  bin: unknown,
+  { as = "dependencies", files = {} }: { readonly as?: string; readonly files?: Record<string, string> } = {},
+): Parameters<typeof project>[0] {
+  const manifest = { name: "app", scripts: { start }, [as]: { "@acme/web": "^1.0.0" } };
+  const dev = as === "devDependencies" ? { dev: true } : {};
+  return {
+    "package.json": manifest,
+    "package-lock.json": {
+      lockfileVersion: 3,
+      packages: { "": manifest, "node_modules/@acme/web": { version: "1.0.0", bin: {}, ...dev } },
+    },
+    "node_modules/@acme/web/package.json": { name: "@acme/web", version: "1.0.0", bin },
+    "node_modules/@acme/web/bin/web": "#!/usr/bin/env node\n",
+    ...files,
+  };
+}
+
+/** What is wrong with it. */
+async function failing(files: Parameters<typeof project>[0]): Promise<unknown> {
+  await using folder = await project(files);
+  try {
+    return describeNodeProject(folder.path);
+  } catch (error) {
+    return error;
+  }
+}
+
+test("a start script is a program of a dependency: Node runs its file, which comes with the dependency", async () => {
+  const files = { ".dockerignore": "node_modules\n", "page.html": "" };
+  await using folder = await project(starting("PORT=80 web start -p 80", { web: "./bin/web" }, { files }));
+  const { spec, entry } = describeNodeProject(folder.path);
+  expect(spec).toMatchObject({
+    entrypoint: ["node", "/app/node_modules/@acme/web/bin/web", "start", "-p", "80"],
+    env: { NODE_ENV: "production", PORT: "80" },
+  });
+  expect(entry?.file).toBe("node_modules/@acme/web/bin/web");
+  const app = spec.layers?.find(({ name }) => name === "app");
+  expect(JSON.stringify(app)).not.toContain("!node_modules");
+});
+
+test("a package with one bin is called by its own name, without its scope", async () => {
+  await using folder = await project(starting("web", "bin/web"));
+  expect(describeNodeProject(folder.path).spec.entrypoint).toEqual(["node", "/app/node_modules/@acme/web/bin/web"]);
+});
+
+test("a package of a workspace is started by what its root has", async () => {
+  const manifest = { name: "root", workspaces: ["apps/*"] };
+  const web = { name: "web", version: "1.0.0", scripts: { start: "tool serve" }, dependencies: { tool: "^1.0.0" } };
+  await using folder = await project({
+    "package.json": manifest,
+    "package-lock.json": {
+      lockfileVersion: 3,
+      packages: {
+        "": manifest,
+        "apps/web": web,
+        "node_modules/web": { resolved: "apps/web", link: true },
+        "node_modules/tool": { version: "1.0.0" },
+      },
+    },
+    "apps/web/package.json": web,
+    "node_modules/web": { link: "../apps/web" },
+    "node_modules/tool/package.json": { name: "tool", version: "1.0.0", bin: "cli.mjs" },
+    "node_modules/tool/cli.mjs": "",
+  });
+  expect(describeNodeProject(join(folder.path, "apps/web")).spec).toMatchObject({
+    entrypoint: ["node", "/app/node_modules/tool/cli.mjs", "serve"],
+    workdir: "/app/apps/web",
+  });
+});
+
+test("a program that is only there to develop, is none for Node, or is nobody's is refused", async () => {
+  expect(await failing(starting("web", "bin/web", { as: "devDependencies" }))).toMatchObject({
+    message: expect.stringContaining('runs "web" of @acme/web, which is not in the image: it is one of the devDep'),
+    hint: 'Let the start script be "node FILE" with what the build made, or move @acme/web to dependencies',
+  });
+  const files = { "node_modules/@acme/web/bin/web": "#!/bin/sh\n" };
+  expect(await failing(starting("web", "bin/web", { files }))).toMatchObject({
+    message: expect.stringContaining('runs "web" of @acme/web, which is no program for Node'),
+  });
+  expect(await failing(starting("gulp", "bin/web"))).toMatchObject({
+    message: expect.stringContaining('runs "gulp", which is a program of none of its dependencies'),
+  });
+});
