@@ -1,5 +1,6 @@
 import {
   type Blob,
+  cosignTags,
   type Descriptor,
   type Digest,
   type DockerArchiveEntry,
@@ -10,6 +11,7 @@ import {
   OciArchive,
   OciError,
   type Options,
+  parseCosignTag,
   parseDockerArchive,
   readBlob,
   referrerOf,
@@ -19,7 +21,7 @@ import {
 } from "@lading/oci";
 import { type Delta, parseDelta } from "./delta.ts";
 import { type BundleFiles, findBundle, partPaths, verifyParts, type VerifyPartsOptions } from "./parts.ts";
-import { cosignTags, isCosignTag, nameBeside } from "./names.ts";
+import { nameBeside } from "./names.ts";
 
 /** An image of a bundle. */
 export interface BundledImage {
@@ -139,7 +141,7 @@ export class Bundle implements ReferrerSource {
     const content = firstOf(this, ...bases);
     return {
       resolve: async (asked, options) => {
-        const own = name !== undefined && isCosignTag(asked) ? nameBeside(name, asked) : asked;
+        const own = name !== undefined && parseCosignTag(asked) !== undefined ? nameBeside(name, asked) : asked;
         return this.#named.get(own) ?? (await this.resolve(asked, options));
       },
       blob: (descriptor) => content.blob(descriptor),
@@ -234,7 +236,8 @@ async function walk(archive: OciArchive, options: Options): Promise<Walked> {
       referrers.set(referrer.subject.digest, known);
     }
     // What refers to something and has a name of its own was asked for by that.
-    const isBeside = name === undefined ? referrer !== undefined : isCosignTag(name.slice(name.lastIndexOf(":") + 1));
+    const isBeside =
+      name === undefined ? referrer !== undefined : parseCosignTag(name.slice(name.lastIndexOf(":") + 1)) !== undefined;
     if (!isBeside) images.push({ name, descriptor });
   }
   return { images, named, referrers, content, children };

@@ -1,4 +1,4 @@
-import { type Descriptor, type Digest, formatReference, nameAnnotations, parseReference } from "@lading/oci";
+import { type Descriptor, formatReference, nameAnnotations, parseCosignTag, parseReference } from "@lading/oci";
 
 /** Something that index.json lists. */
 export interface Entry {
@@ -26,7 +26,7 @@ export function nameEntries(entries: readonly Entry[]): readonly Descriptor[] {
     const annotations =
       name === undefined
         ? withoutNames(descriptor.annotations)
-        : isCosignTag(tag ?? "")
+        : parseCosignTag(tag ?? "") !== undefined
           ? { [nameAnnotations.beside]: name }
           : { [nameAnnotations.image]: name, [nameAnnotations.ref]: ref ?? name };
     named.set(name ?? digest, {
@@ -52,16 +52,6 @@ function withoutNames(annotations: Descriptor["annotations"]): Descriptor["annot
 export function nameBeside(name: string, tag: string): string {
   const { registry, repository } = parseReference(name);
   return formatReference({ registry, repository, tag });
-}
-
-/** The tags under which cosign keeps what belongs to a manifest. */
-export function cosignTags(subject: Digest): readonly string[] {
-  return ["sig", "att", "sbom"].map((suffix) => `${subject.replace(":", "-")}.${suffix}`);
-}
-
-/** Whether a tag is that of something cosign wrote beside an image. */
-export function isCosignTag(tag: string): boolean {
-  return /^sha(?:256|512)-[0-9a-f]+\.(?:sig|att|sbom)$/.test(tag);
 }
 
 function tagOf(name: string | undefined): string | undefined {

@@ -1,7 +1,7 @@
 import type { ReferrerSource, Sink, Source } from "./content.ts";
 import { copy, CopyError, type CopyOptions } from "./copy.ts";
+import { cosignTags } from "./cosign-tags.ts";
 import { type Descriptor, isIndexType } from "./descriptor.ts";
-import { digestAlgorithm, digestHex } from "./digest.ts";
 import { OciError } from "./errors.ts";
 import { successors } from "./graph.ts";
 
@@ -53,10 +53,8 @@ export async function referrersOf(
 ): Promise<readonly FoundReferrer[]> {
   const { signal } = options;
   const bySubject = isReferrerSource(source) ? await source.referrers(subject, { signal }) : [];
-  const name = `${digestAlgorithm(subject.digest)}-${digestHex(subject.digest)}`;
   const byTag = await Promise.all(
-    ["sig", "att", "sbom"].map(async (suffix): Promise<readonly FoundReferrer[]> => {
-      const tag = `${name}.${suffix}`;
+    cosignTags(subject.digest).map(async (tag): Promise<readonly FoundReferrer[]> => {
       const descriptor = await source.resolve(tag, { signal }).catch((error: unknown) => {
         if (error instanceof OciError && error.code === "NOT_FOUND") return undefined;
         throw error;

@@ -19,7 +19,6 @@ export { type BuildFacts, type BuildMaterial, provenanceOf, provenanceType } fro
 export { attestImage, type AttestOptions } from "./attest/attest-image.ts";
 export { type FoundAttestation, readAttestations } from "./attest/read-attestations.ts";
 export { type Artifact, attach } from "./attach/artifact.ts";
-export { kindAnnotation, kinds } from "./attach/cosign-tag.ts";
 export { type Statement, statementOf } from "./attest/statement.ts";
 export { parsePredicateType, signaturePredicate } from "./attest/predicate-type.ts";
 export type { ImageSigner, SignatureForm, SignedStatement } from "./sign/image-signer.ts";

@@ -1,5 +1,6 @@
 import {
   copy,
+  cosignKinds,
   type Descriptor,
   isIndexType,
   LayoutStore,
@@ -8,7 +9,7 @@ import {
   OciArchiveSink,
   type Options,
 } from "@lading/oci";
-import { type Artifact, attach, kindAnnotation, kinds } from "@lading/trust";
+import { type Artifact, attach } from "@lading/trust";
 import type { Located } from "../locate.ts";
 import { isFilePlace, parsePlaceArgument } from "../locate.ts";
 import { attempting, type Registries } from "../registries.ts";
@@ -48,7 +49,7 @@ export async function attachAt(
 
 /** How cosign marks in a layout what is an image. */
 export function kindOf({ mediaType }: Descriptor): Readonly<Record<string, string>> {
-  return { [kindAnnotation]: isIndexType(mediaType) ? kinds.index : kinds.image };
+  return { [cosignKinds.annotation]: isIndexType(mediaType) ? cosignKinds.index : cosignKinds.image };
 }
 
 async function rewrite(

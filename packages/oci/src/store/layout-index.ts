@@ -1,5 +1,6 @@
 import { type Descriptor, isDocumentType, mediaTypes } from "../descriptor.ts";
-import { type Digest, isDigest, parseDigest } from "../digest.ts";
+import { cosignKinds, parseCosignTag } from "../cosign-tags.ts";
+import { type Digest, isDigest } from "../digest.ts";
 import { detectMediaType, type Index, parseIndex } from "../documents.ts";
 import { OciError } from "../errors.ts";
 import { jsonBytes, sortKeys } from "../json.ts";
@@ -17,15 +18,6 @@ export const nameAnnotations = {
   beside: "dev.lading.image.name",
 } as const;
 const { image: imageNameAnnotation, ref: refNameAnnotation, beside: besideAnnotation } = nameAnnotations;
-
-/** cosign marks in a layout what is what by it: images, and the signatures and attestations that it has tags for elsewhere. */
-const kindAnnotation = "kind";
-const cosignKinds = {
-  images: new Set(["dev.cosignproject.cosign/image", "dev.cosignproject.cosign/imageIndex"]),
-  sig: "dev.cosignproject.cosign/sigs",
-  att: "dev.cosignproject.cosign/atts",
-};
-const cosignTag = /^(sha256|sha512)-([0-9a-f]+)\.(sig|att|sbom)$/;
 
 type ReadBlob = (digest: Digest) => Promise<Uint8Array | undefined>;
 
@@ -158,12 +150,12 @@ export class LayoutIndex {
 
   /** What cosign would have at a tag such as `sha256-….sig`, in a layout where it marked the only image. */
   #besideCosigns(name: string): readonly Descriptor[] {
-    const [, algorithm, hex, suffix] = cosignTag.exec(name) ?? [];
-    if (suffix !== "sig" && suffix !== "att") return [];
+    const { subject, suffix } = parseCosignTag(name) ?? {};
+    if (subject === undefined || (suffix !== "sig" && suffix !== "att")) return [];
     const { manifests } = this.#document;
     const images = new Set(manifests.filter(isCosignImage).map((entry) => entry.digest));
-    if (images.size !== 1 || ![...images].includes(parseDigest(`${algorithm}:${hex}`))) return [];
-    return manifests.filter(({ annotations }) => annotations?.[kindAnnotation] === cosignKinds[suffix]);
+    if (images.size !== 1 || !images.has(subject)) return [];
+    return manifests.filter((entry) => cosignKindOf(entry) === cosignKinds[suffix]);
   }
 
   async #byDigest(digest: Digest, name: string, place: string, read: ReadBlob): Promise<Descriptor> {
@@ -191,7 +183,7 @@ async function withoutReferrers(
 ): Promise<ReadonlyMap<Digest, Descriptor>> {
   const kept = new Map<Digest, Descriptor>();
   for (const [digest, entry] of entries) {
-    const kind = entry.annotations?.[kindAnnotation];
+    const kind = cosignKindOf(entry);
     if (hasCosignTag(entry) || kind === cosignKinds.sig || kind === cosignKinds.att) continue;
     const bytes = isDocumentType(entry.mediaType) ? await read(digest) : undefined;
     if (bytes === undefined || referrerIn(entry, bytes) === undefined) kept.set(digest, entry);
@@ -199,8 +191,13 @@ async function withoutReferrers(
   return kept;
 }
 
-function isCosignImage({ annotations }: Descriptor): boolean {
-  return cosignKinds.images.has(annotations?.[kindAnnotation] ?? "");
+function isCosignImage(entry: Descriptor): boolean {
+  const kind = cosignKindOf(entry);
+  return kind === cosignKinds.image || kind === cosignKinds.index;
+}
+
+function cosignKindOf({ annotations }: Descriptor): string | undefined {
+  return annotations?.[cosignKinds.annotation];
 }
 
 // What is not listed may be anything.
@@ -225,7 +222,7 @@ const openingBrace = 0x7b;
 
 function hasCosignTag(entry: Descriptor): boolean {
   const name = nameOf(entry) ?? "";
-  return cosignTag.test(name.slice(name.lastIndexOf(":") + 1));
+  return parseCosignTag(name.slice(name.lastIndexOf(":") + 1)) !== undefined;
 }
 
 /** The name an entry of an index.json carries: the full reference if there is one, else the tag. */
@@ -277,7 +274,7 @@ function withoutName(descriptor: Descriptor): Descriptor {
 function matches(manifests: readonly Descriptor[], name: string): readonly Descriptor[] {
   const reference = tryReference(name);
   const full = reference === undefined ? undefined : formatReference(withDefaultTag(reference));
-  const own = cosignTag.test(name) ? manifests.filter((entry) => nameOf(entry) === name) : [];
+  const own = parseCosignTag(name) !== undefined ? manifests.filter((entry) => nameOf(entry) === name) : [];
   if (own.length > 0) return own;
   const exact = manifests.filter((entry) => nameOf(entry) === name || entry.annotations?.[refNameAnnotation] === name);
   if (exact.length > 0) return exact;

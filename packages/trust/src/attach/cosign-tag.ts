@@ -1,7 +1,7 @@
 import {
+  cosignKinds,
+  cosignTag,
   type Descriptor,
-  digestAlgorithm,
-  digestHex,
   firstOf,
   isManifestType,
   jsonBytes,
@@ -37,23 +37,6 @@ export const layerAnnotations = {
   predicateType: "predicateType",
 } as const;
 
-/** cosign marks what is what in a layout by this annotation of index.json's entries. */
-export const kindAnnotation = "kind";
-export const kinds = {
-  image: "dev.cosignproject.cosign/image",
-  index: "dev.cosignproject.cosign/imageIndex",
-  sig: "dev.cosignproject.cosign/sigs",
-  att: "dev.cosignproject.cosign/atts",
-} as const;
-
-/** `sig` for signatures, `att` for attestations. */
-export type CosignTag = "sig" | "att";
-
-/** The tag at which they are. */
-export function cosignTag({ digest }: Descriptor, suffix: CosignTag): string {
-  return `${digestAlgorithm(digest)}-${digestHex(digest)}.${suffix}`;
-}
-
 /** A layer that is signed. */
 export interface SignedLayer {
   readonly mediaType: string;
@@ -67,12 +50,12 @@ const mostLayers = 1000;
 /** What is at the tag in `place`, with these layers added. Throws TrustError SIGNING when there are too many. */
 export async function taggedArtifact(
   subject: Descriptor,
-  suffix: CosignTag,
+  suffix: "sig" | "att",
   added: readonly SignedLayer[],
   place: Source,
   options: Options,
 ): Promise<Artifact> {
-  const tag = cosignTag(subject, suffix);
+  const tag = cosignTag(subject.digest, suffix);
   const store = new MemoryStore();
   const layers = [...(await layersAt(place, tag, options))];
   for (const { mediaType, bytes, annotations } of added) {
@@ -82,7 +65,7 @@ export async function taggedArtifact(
   if (layers.length > mostLayers)
     throw new TrustError("SIGNING", `Cannot add a signature at ${tag}: there would be more than ${mostLayers}`);
   const written = await storeBytes(store, jsonBytes(await manifestOf(store, layers)), mediaTypes.ociManifest);
-  const descriptor = { ...written, annotations: { [kindAnnotation]: kinds[suffix] } };
+  const descriptor = { ...written, annotations: { [cosignKinds.annotation]: cosignKinds[suffix] } };
   return { source: firstOf(store, place), descriptor, subject, tag };
 }
 

@@ -1,10 +1,18 @@
 import { readFileSync } from "node:fs";
-import { type Descriptor, digestHex, mediaTypes, MemoryStore, parseManifest, readBlob, referrersOf } from "@lading/oci";
+import {
+  cosignTag,
+  type Descriptor,
+  digestHex,
+  mediaTypes,
+  MemoryStore,
+  parseManifest,
+  readBlob,
+  referrersOf,
+} from "@lading/oci";
 import { cases, randomImage, schemaErrors } from "@lading/testkit";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { attach } from "../attach/artifact.ts";
-import { cosignTag } from "../attach/cosign-tag.ts";
 import { generateSigningKey } from "../keys/signing-key.ts";
 import { keySigner } from "../sign/authorities.ts";
 import type { ImageSigner } from "../sign/image-signer.ts";
@@ -135,7 +143,7 @@ test("what was attested at the tag before stays, and what is attested at once is
   const two = [`${type}#a`, `${type}#b`].map((each) => statementOf([descriptor], each, {}));
   await attach(source, await attestImage(descriptor, two, source, { signer, forms }));
 
-  expect((await referrersOf(source, descriptor)).map(({ tag }) => tag)).toEqual([cosignTag(descriptor, "att")]);
+  expect((await referrersOf(source, descriptor)).map(({ tag }) => tag)).toEqual([cosignTag(descriptor.digest, "att")]);
   for (const predicateType of [type, `${type}#a`, `${type}#b`]) {
     const { signatures } = await verifyImage(source, descriptor, { trust: { keys: [key.publicKey] }, predicateType });
     expect(signatures).toHaveLength(1);

@@ -1,12 +1,11 @@
 import { once as event } from "node:events";
 import { createServer } from "node:http";
 import { inspect } from "node:util";
-import { copy, type Descriptor, MemoryStore, parseManifest, readBlob } from "@lading/oci";
+import { copy, cosignTag, type Descriptor, MemoryStore, parseManifest, readBlob } from "@lading/oci";
 import { identityToken, randomImage, type Sigstore, startSigstore } from "@lading/testkit";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { attach } from "../attach/artifact.ts";
-import { cosignTag } from "../attach/cosign-tag.ts";
 import { attestImage } from "../attest/attest-image.ts";
 import { statementOf } from "../attest/statement.ts";
 import { generateSigningKey } from "../keys/signing-key.ts";
@@ -180,12 +179,12 @@ test("a log entry of something else is refused", async () => {
   const [theirs] = await layers(two);
   const [layer] = await layers(one);
   const entry = theirs?.annotations?.["dev.sigstore.cosign/bundle"] ?? "";
-  const manifest = await readBlob(one.store.blob(await one.store.resolve(cosignTag(one.image, "sig"))));
+  const manifest = await readBlob(one.store.blob(await one.store.resolve(cosignTag(one.image.digest, "sig"))));
   const changed = Buffer.from(manifest)
     .toString()
     .replace(JSON.stringify(layer?.annotations?.["dev.sigstore.cosign/bundle"]), JSON.stringify(entry));
   const descriptor = await one.store.write(once(changed), "application/vnd.oci.image.manifest.v1+json");
-  await one.store.tag(descriptor, cosignTag(one.image, "sig"));
+  await one.store.tag(descriptor, cosignTag(one.image.digest, "sig"));
 
   const { rejected } = await verifyImage(one.store, one.image, { trust: trusting() });
 
@@ -313,7 +312,7 @@ test("a root that leaves open from when a key counts is refused", () => {
 });
 
 async function layers({ store, image }: { readonly store: MemoryStore; readonly image: Descriptor }) {
-  return parseManifest(await readBlob(store.blob(await store.resolve(cosignTag(image, "sig"))))).layers;
+  return parseManifest(await readBlob(store.blob(await store.resolve(cosignTag(image.digest, "sig"))))).layers;
 }
 
 function endingToken(exp: number): string {

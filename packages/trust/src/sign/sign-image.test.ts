@@ -1,9 +1,8 @@
-import { copy, type Descriptor, MemoryStore, mediaTypes, parseManifest, readBlob } from "@lading/oci";
+import { copy, cosignTag, type Descriptor, MemoryStore, mediaTypes, parseManifest, readBlob } from "@lading/oci";
 import { cases, randomImage } from "@lading/testkit";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { type Artifact, attach } from "../attach/artifact.ts";
-import { cosignTag } from "../attach/cosign-tag.ts";
 import { generateSigningKey } from "../keys/signing-key.ts";
 import { verifyImage } from "../verify/verify-image.ts";
 import { keySigner } from "./authorities.ts";
@@ -114,8 +113,8 @@ test("a bad signature beside a good one does no harm, and is told", async () => 
 test("signatures of one image say nothing of another", async () => {
   const { store, image } = await signed();
   const other: Descriptor = { ...image, digest: `sha256:${"0".repeat(64)}` };
-  const found = await store.resolve(cosignTag(image, "sig"));
-  await store.tag(found, cosignTag(other, "sig"));
+  const found = await store.resolve(cosignTag(image.digest, "sig"));
+  await store.tag(found, cosignTag(other.digest, "sig"));
   await expect(verifyImage(store, other, { trust })).rejects.toMatchObject({
     rejected: [{ form: "tag", reason: "SUBJECT" }],
   });

@@ -1,8 +1,7 @@
-import { copy, MemoryStore, parseManifest, readBlob } from "@lading/oci";
+import { copy, cosignTag, MemoryStore, parseManifest, readBlob } from "@lading/oci";
 import { identityToken, randomImage, startSigstore } from "@lading/testkit";
 import { expect, test } from "vitest";
 import { attach } from "../attach/artifact.ts";
-import { cosignTag } from "../attach/cosign-tag.ts";
 import { generateSigningKey } from "../keys/signing-key.ts";
 import { readTrustedRoot } from "../verify/trusted-root.ts";
 import { verifyImage } from "../verify/verify-image.ts";
@@ -102,7 +101,7 @@ test("a log of version 2 has the statement, and a timestamp says when", async ()
   const { signatures, rejected } = await verifyImage(store, image, { trust });
   expect(signatures).toMatchObject([{ form: "bundle", signatory: identity }]);
   expect(rejected).toMatchObject([{ form: "tag", reason: "LOG" }]);
-  const { layers } = parseManifest(await readBlob(store.blob(await store.resolve(cosignTag(image, "sig")))));
+  const { layers } = parseManifest(await readBlob(store.blob(await store.resolve(cosignTag(image.digest, "sig")))));
   expect(Object.keys(layers[0]?.annotations ?? {})).not.toContain("dev.sigstore.cosign/bundle");
   expect((await verifyImage(store, image, { trust: { ...trust, ignoreLog: true } })).signatures).toHaveLength(2);
 });
