@@ -15,12 +15,15 @@ import type { Base } from "./base/base.ts";
 import { baseLayers } from "./base/base-layers.ts";
 import { blaming } from "./list/blaming.ts";
 import { CompressPool } from "./pack/compress-pool.ts";
+import { codecVersion } from "./pack/chunk-codec.ts";
 import { parseCompression } from "./pack/compression.ts";
 import type { LayerPlan } from "./entry.ts";
 import { BuildError } from "./errors.ts";
 import { LayerCache } from "./pack/layer-cache.ts";
 import { packLayer, type PackedLayer } from "./pack/pack.ts";
 import { type Packing, toLayer } from "./pack/packing.ts";
+import { PlanMemory } from "./pack/plan-memory.ts";
+import { countEntries, sizeOfFiles } from "./plan/remembered-plan.ts";
 import { type Prepared, prepareBuild } from "./prepare.ts";
 import type { BuildPlan, BuildRequest, BuildResult, BuiltImage, BuiltLayer } from "./result.ts";
 
@@ -42,10 +45,13 @@ export async function build(request: BuildRequest): Promise<BuildResult> {
   const compression = readCompression(request.spec.compression);
   const cache = await LayerCache.open(request.cacheDir);
   await using pool = new CompressPool(workersOf(request));
-  const prepared = await prepareBuild(request, packingFor(request, { cache, pool, compression }));
-  const packing = performance.now();
-  const packed = await packLayers(request, prepared, { cache, pool, compression });
-  const pack = performance.now() - packing;
+  const means: Means = { cache, pool, compression };
+  const packing = packingFor(request, means);
+  const prepared = await prepareBuild(request, packing);
+  const planned = performance.now();
+  const packed = await packLayers(request, prepared, means);
+  for (const [plan, layer] of packed) packing.plans?.keep(plan, layer);
+  const pack = performance.now() - planned;
 
   const memory = new MemoryStore();
   const images = await writeImages(request, prepared, packed, memory, cache.layers);
@@ -85,6 +91,7 @@ function packingFor(request: BuildRequest, means: Means): Packing {
     await limiter.run(async () => await packLayer(plan, { ...means, listedAt, noCache, signal }));
   return {
     cache: means.cache,
+    plans: noCache === true ? undefined : new PlanMemory(means.cache, codecVersion(means.compression)),
     source: means.cache.layers,
     pack: async (plan) => {
       let packing = plan.packed === undefined ? packed.get(plan) : Promise.resolve(plan.packed);
@@ -161,9 +168,8 @@ async function packOne(
   options: Parameters<typeof packLayer>[1],
   onEvent: BuildRequest["onEvent"],
 ): Promise<PackedLayer> {
-  let size = 0;
-  for (const entry of plan.entries) if (entry.type === "file") size += entry.size;
-  onEvent?.({ type: "layer-start", id, name: plan.name, platforms, entries: plan.entries.length, size });
+  const size = sizeOfFiles(plan);
+  onEvent?.({ type: "layer-start", id, name: plan.name, platforms, entries: countEntries(plan), size });
   // The tar is somewhat longer than its files.
   const onProgress =
     onEvent && ((done: number): void => onEvent({ type: "layer-progress", id, done: Math.min(done, size) }));
@@ -220,9 +226,9 @@ async function describeBase(base: Base | undefined): Promise<readonly BuiltLayer
   return base === undefined ? [] : baseLayers(base);
 }
 
-function describeLayer({ name, entries }: LayerPlan, layer: PackedLayer | undefined): BuiltLayer[] {
+function describeLayer(plan: LayerPlan, layer: PackedLayer | undefined): BuiltLayer[] {
   if (layer === undefined) return [];
   const { descriptor, diffId, unpackedSize, reuse, ms, explanation } = layer;
-  const common = { name, descriptor, diffId, unpackedSize, entries: entries.length, reuse, ms };
+  const common = { name: plan.name, descriptor, diffId, unpackedSize, entries: countEntries(plan), reuse, ms };
   return [explanation === undefined ? common : { ...common, explanation }];
 }

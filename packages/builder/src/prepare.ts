@@ -12,15 +12,16 @@ import type { DockerfileRequest } from "./dockerfile/dockerfile-request.ts";
 import type { LayerPlan } from "./entry.ts";
 import { BuildError } from "./errors.ts";
 import { ignoreOutputs, readIgnoreFile } from "./list/ignore.ts";
-import { readAccounts } from "./base/image-accounts.ts";
+import { hasNames, readAccounts } from "./base/image-accounts.ts";
 import { needsBaseFiles } from "./base/needed-files.ts";
 import { Archives } from "./list/archive.ts";
-import { dependsOnPlatform, isFor, listLayer } from "./list/list.ts";
-import type { ListedEntry } from "./list/listing.ts";
+import { dependsOnPlatform, findLayer, type FoundLayer, isFor } from "./list/list.ts";
 import { layOn, type Lower, nothing } from "./plan/lower.ts";
 import type { Matcher } from "./list/patterns.ts";
 import type { Packing } from "./pack/packing.ts";
+import type { KnownLayer, PlanMemory } from "./pack/plan-memory.ts";
 import { planLayer } from "./plan/plan.ts";
+import { countEntries } from "./plan/remembered-plan.ts";
 import { isSamePlan } from "./plan/same-plan.ts";
 import type { BuildPlan, BuildRequest, PlannedImage } from "./result.ts";
 import type { LayerSpec } from "./spec.ts";
@@ -61,7 +62,7 @@ export async function prepareBuild(request: BuildRequest, packing?: Packing): Pr
   const based = performance.now();
 
   const listedAt = Date.now();
-  const planner = new Planner(request, warn);
+  const planner = new Planner(request, listedAt, { plans: packing?.plans, warn });
   const images: PlannedImage[] = [];
   for (const foundation of foundations) {
     const layers = await planner.planImage(foundation);
@@ -177,21 +178,29 @@ interface Foundation {
 /** Plans the layers of one image after the other; what several need is done once. */
 class Planner {
   readonly #request: BuildRequest;
+  readonly #listedAt: number;
+  readonly #memory: PlanMemory | undefined;
   readonly #warn: (message: string) => void;
   readonly #timestamp: number;
   readonly #ignore: Matcher | undefined;
   readonly #outputs: Matcher | undefined;
   readonly #archives = new Archives();
-  readonly #listed = new Map<LayerSpec, Promise<ListedEntry[]>>();
+  readonly #found = new Map<LayerSpec, Promise<FoundLayer>>();
   /** By what they are laid on: FROM scratch, all images have the same layers below. */
   readonly #laid = new Map<Lower, Map<LayerPlan, Lower>>();
   readonly #plans = new Map<
     LayerSpec,
-    { readonly lower: Lower; readonly listed: readonly ListedEntry[]; readonly plan: LayerPlan }[]
+    { readonly lower: Lower; readonly found: FoundLayer; readonly plan: LayerPlan }[]
   >();
 
-  constructor(request: BuildRequest, warn: (message: string) => void) {
+  constructor(
+    request: BuildRequest,
+    listedAt: number,
+    { plans, warn }: { readonly plans: PlanMemory | undefined; readonly warn: (message: string) => void },
+  ) {
     this.#request = request;
+    this.#listedAt = listedAt;
+    this.#memory = plans;
     this.#warn = warn;
     this.#timestamp = request.sourceDateEpoch ?? 1;
     this.#ignore = readIgnoreFile(request.context, request.spec.ignoreFile, request.outputs);
@@ -201,11 +210,11 @@ class Planner {
   /** All layers of the image that are not the base's. */
   async planImage({ platform, base, layers, lower: laid }: Foundation): Promise<readonly LayerPlan[]> {
     const plans: LayerPlan[] = [...layers];
-    const specs = this.#request.spec.layers ?? [];
-    let lower = laid ?? (await this.#below(base, platform));
-    for (const [index, layer] of specs.entries()) {
-      const plan = await this.#planLayer(layer, index, { platform, base, lower, plans });
-      if (plan.entries.length === 0) continue;
+    const drafts = await this.#draft(platform, laid === undefined ? base : "stages");
+    let lower = laid ?? (await this.#below(base, platform, drafts));
+    for (const draft of drafts) {
+      const plan = await this.#planLayer(draft, { platform, base, lower, plans });
+      if (countEntries(plan) === 0) continue;
       plans.push(plan);
       if ((base?.image.layers.length ?? 0) + plans.length > runnableLayers)
         throw new BuildError(
@@ -218,51 +227,74 @@ class Planner {
     return plans;
   }
 
+  /** The layers, as far as they can be told without what they are laid on. */
+  async #draft(platform: Platform, base: Base | "stages" | undefined): Promise<readonly Draft[]> {
+    const drafts: Draft[] = [];
+    let key = base === "stages" ? undefined : keyOfBase(base);
+    for (const [index, layer] of (this.#request.spec.layers ?? []).entries()) {
+      const found = await this.#find(layer, platform);
+      key = key === undefined || found.key === undefined ? undefined : this.#memory?.key(key, found.key);
+      const known = key === undefined ? undefined : this.#memory?.recall(key);
+      drafts.push({ layer, name: layer.name ?? `layer ${index + 1}`, found, key, known });
+    }
+    return drafts;
+  }
+
   /** What the first layer is laid on. Of a remote base whose files make no difference, nothing. */
-  async #below(base: Base | undefined, platform: Platform): Promise<Lower> {
-    const layers = (this.#request.spec.layers ?? []).filter((layer) => isFor(layer.platform, platform));
-    if (base === undefined || layers.length === 0) return nothing;
-    if (base.found.remote !== true) return lowerOf(await base.tree());
-    for (const layer of layers)
-      if ((layer.remove ?? []).length > 0 || needsBaseFiles(await this.#list(layer, platform), base.image.config))
-        return lowerOf(await base.tree());
-    return nothing;
+  async #below(base: Base | undefined, platform: Platform, drafts: readonly Draft[]): Promise<Lower> {
+    const own = drafts.filter(({ layer }) => isFor(layer.platform, platform));
+    if (base === undefined || own.length === 0) return nothing;
+    return base.found.remote !== true || own.some((draft) => needsBase(draft, base))
+      ? lowerOf(await base.tree())
+      : nothing;
   }
 
   async #planLayer(
-    layer: LayerSpec,
-    index: number,
+    { layer, name, found, key, known }: Draft,
     below: { platform: Platform; base: Base | undefined; lower: Lower; plans: readonly LayerPlan[] },
   ): Promise<LayerPlan> {
     const { platform, base, lower, plans } = below;
-    const listed = await this.#list(layer, platform);
-    let known = this.#plans.get(layer);
-    if (known === undefined) this.#plans.set(layer, (known = []));
-    const same = known.find((one) => one.lower === lower && one.listed === listed);
+    let made = this.#plans.get(layer);
+    if (made === undefined) this.#plans.set(layer, (made = []));
+    const same = made.find((one) => one.lower === lower && one.found === found);
     if (same !== undefined) return same.plan;
 
+    const mtime = folderTime(layer.mtime, this.#timestamp);
+    const memory = this.#memory;
+    if (known !== undefined && memory !== undefined) {
+      known.facts.warnings.forEach(this.#warn);
+      const draft = { name, remove: [], lower, accounts: undefined, mtime };
+      const recalled = memory.planOf(name, known, () => planLayer({ ...draft, listed: found.list() }).plan.entries);
+      const plan = made.find((one) => isSamePlan(one.plan, recalled))?.plan ?? recalled;
+      made.push({ lower, found, plan });
+      return plan;
+    }
+
     const options: Options = { signal: this.#request.signal };
-    const { plan: made, warnings } = planLayer({
-      name: layer.name ?? `layer ${index + 1}`,
-      listed,
-      remove: isFor(layer.platform, platform) ? (layer.remove ?? []) : [],
-      lower,
-      accounts: await readAccounts(listed, plans, base, options),
-      mtime: folderTime(layer.mtime, this.#timestamp),
-    });
+    const listed = found.list();
+    const remove = isFor(layer.platform, platform) ? (layer.remove ?? []) : [];
+    const accounts = await readAccounts(listed, plans, base, options);
+    const { plan: planned, warnings } = planLayer({ name, listed, remove, lower, accounts, mtime });
     warnings.forEach(this.#warn);
     // Equal layers of images on different bases are packed once.
-    const plan = known.find((one) => isSamePlan(one.plan, made))?.plan ?? made;
-    known.push({ lower, listed, plan });
+    const plan = made.find((one) => isSamePlan(one.plan, planned))?.plan ?? planned;
+    made.push({ lower, found, plan });
+    const isKept = key !== undefined && found.isSettled(this.#listedAt) && remove.length === 0 && !hasNames(listed);
+    if (isKept)
+      memory?.note(plan, {
+        key,
+        warnings,
+        needsBase: base?.found.remote === true && needsBase({ layer, found }, base),
+      });
     return plan;
   }
 
-  #list(layer: LayerSpec, platform: Platform): Promise<ListedEntry[]> {
+  #find(layer: LayerSpec, platform: Platform): Promise<FoundLayer> {
     const shared = !dependsOnPlatform(layer);
-    const known = shared ? this.#listed.get(layer) : undefined;
+    const known = shared ? this.#found.get(layer) : undefined;
     if (known !== undefined) return known;
     const { context, cacheDir, spec, signal } = this.#request;
-    const listing = listLayer(layer, {
+    const finding = findLayer(layer, {
       context,
       ignore: this.#ignore,
       outputs: this.#outputs,
@@ -274,17 +306,36 @@ class Planner {
       onWarning: this.#warn,
       signal,
     });
-    if (shared) this.#listed.set(layer, listing);
-    return listing;
+    if (shared) this.#found.set(layer, finding);
+    return finding;
   }
 
   #lay(lower: Lower, plan: LayerPlan): Lower {
     let laid = this.#laid.get(lower);
     if (laid === undefined) this.#laid.set(lower, (laid = new Map()));
-    const known = laid.get(plan) ?? layOn(lower, plan);
+    const known = laid.get(plan) ?? layOn(lower, plan, this.#memory?.answersOf(plan));
     laid.set(plan, known);
     return known;
   }
+}
+
+/** A layer whose files are found, before it is laid on others. */
+interface Draft {
+  readonly layer: LayerSpec;
+  readonly name: string;
+  readonly found: FoundLayer;
+  /** Names all that its plan depends on; undefined when something else may have a say. */
+  readonly key: string | undefined;
+  readonly known: KnownLayer | undefined;
+}
+
+/** Whether the files of a remote base have a say in what becomes of a layer. */
+function needsBase({ layer, found, known }: Pick<Draft, "layer" | "found"> & Partial<Draft>, { image }: Base): boolean {
+  return known?.facts.needsBase ?? ((layer.remove ?? []).length > 0 || needsBaseFiles(found.list(), image.config));
+}
+
+function keyOfBase(base: Base | undefined): string {
+  return base === undefined ? "scratch" : `${base.image.descriptor.digest} ${base.found.remote === true}`;
 }
 
 /** Seconds; folders that are made on the way have no source. */

@@ -21,7 +21,8 @@ export async function readAccounts(
   return passwd === "" && group === "" ? undefined : parseAccounts(passwd, group);
 }
 
-function hasNames(listed: readonly ListedEntry[]): boolean {
+/** Whether an owner is given by name. */
+export function hasNames(listed: readonly ListedEntry[]): boolean {
   // A listing shares few objects among its many entries.
   let last: Owner | undefined;
   return listed.some(({ owner }) => {

@@ -1,11 +1,14 @@
 import { formatPlatform, normalizePlatform, parsePlatform, type Platform } from "@lading/oci";
-import { type AddSource, addSource } from "./add-source.ts";
+import { createHash } from "node:crypto";
+import { type AddSource, findSources, FoundSource } from "./add-source.ts";
 import { Archives } from "./archive.ts";
 import { type Attributes, attributesOf } from "./attributes.ts";
+import { ChangeTimes } from "./change-times.ts";
 import { Collected } from "./collected.ts";
 import { Context } from "./context.ts";
 import { fileDestination, parseDestination } from "./destination.ts";
 import { BuildError } from "../errors.ts";
+import { hashText } from "../hash-text.ts";
 import type { ListedEntry } from "./listing.ts";
 import type { Matcher } from "./patterns.ts";
 import type { AddSpec, LayerSpec } from "../spec.ts";
@@ -43,31 +46,98 @@ export interface ListOptions {
  * Throws BuildError SOURCE_MISSING, SOURCE_OUTSIDE, SOURCE_UNREADABLE, SOURCE_CHANGED, SECRET and SPEC.
  */
 export async function listLayer(layer: LayerSpec, options: ListOptions): Promise<ListedEntry[]> {
-  const { platform, timestamp, ignore, signal, onWarning = () => {}, allowSecrets = [], cacheDir } = options;
-  const { archives = new Archives() } = options;
-  if (!isFor(layer.platform, platform)) return [];
-  const context = new Context(options.context);
-  const into = new Collected();
-  for (const one of layer.add ?? []) {
-    if (!isFor(one.platform, platform)) continue;
-    const attributes = attributesOf(layer, one, timestamp);
-    if ("src" in one) {
-      const sources = one.src.map((source) => expandTarget(source, platform));
-      await addSource(one, layer, sources, {
-        context,
-        ignore: one.ignore === false ? options.outputs : ignore,
-        attributes,
-        onWarning,
-        signal,
-        into,
-        cacheDir,
-        archives,
-        unpack: one.unpack === true,
-      });
-    } else into.add(literalEntry(one, attributes));
+  return (await findLayer(layer, options)).list();
+}
+
+/** What a layer's `add` asks for, found on disk: `list` gives what `listLayer` does, and is looked at on disk no more. */
+export class FoundLayer {
+  #parts: readonly (FoundSource | ListedEntry)[];
+  readonly #allowSecrets: readonly string[];
+  readonly #times: ChangeTimes;
+  #listed: ListedEntry[] | undefined;
+  /**
+   * Equal when the list is, as far as sizes, times and inodes of files tell. Undefined when only the list itself can
+   * tell. Lower-case hex.
+   */
+  readonly key: string | undefined;
+
+  constructor(
+    parts: readonly (FoundSource | ListedEntry)[],
+    { allowSecrets, times, asked }: Pick<FoundParts, "allowSecrets" | "times" | "asked">,
+  ) {
+    this.#parts = parts;
+    this.#allowSecrets = allowSecrets;
+    this.#times = times;
+    this.key = keyOf(parts, asked);
   }
 
-  return into.finish(allowSecrets);
+  /** Throws BuildError SOURCE_MISSING, SOURCE_UNREADABLE, SECRET. */
+  list(): ListedEntry[] {
+    if (this.#listed !== undefined) return this.#listed;
+    const into = new Collected();
+    for (const part of this.#parts)
+      if (part instanceof FoundSource) part.put(into);
+      else into.add(part);
+    this.#listed = into.finish(this.#allowSecrets);
+    this.#parts = [];
+    return this.#listed;
+  }
+
+  /** Whether the key tells of every change after `listedAt`, when finding began: see ChangeTimes. */
+  isSettled(listedAt: number): boolean {
+    return this.#times.areSettled(listedAt);
+  }
+}
+
+interface FoundParts {
+  readonly allowSecrets: readonly string[];
+  readonly times: ChangeTimes;
+  /** All that the list depends on beside what is found. */
+  readonly asked: unknown;
+}
+
+function keyOf(parts: readonly (FoundSource | ListedEntry)[], asked: unknown): string | undefined {
+  const hash = createHash("sha256");
+  hashText(hash, JSON.stringify(asked));
+  // Literal content is part of what was asked for.
+  for (const [index, part] of parts.entries())
+    if (part instanceof FoundSource) {
+      hashText(hash, `${index}\0`);
+      if (!part.hash(hash)) return undefined;
+    }
+  return hash.digest("hex");
+}
+
+/** Finds on disk what a layer's `add` asks for. Throws as `listLayer`. */
+export async function findLayer(layer: LayerSpec, options: ListOptions): Promise<FoundLayer> {
+  const { platform, timestamp, ignore, signal, onWarning = () => {}, allowSecrets = [], cacheDir } = options;
+  const { archives = new Archives() } = options;
+  const times = new ChangeTimes();
+  const parts: (FoundSource | ListedEntry)[] = [];
+  const context = isFor(layer.platform, platform) ? new Context(options.context) : undefined;
+  for (const one of (context && layer.add) ?? []) {
+    if (context === undefined || !isFor(one.platform, platform)) continue;
+    const attributes = attributesOf(layer, one, timestamp);
+    if (!("src" in one)) {
+      parts.push(literalEntry(one, attributes));
+      continue;
+    }
+    const sources = one.src.map((source) => expandTarget(source, platform));
+    const found = await findSources(one, layer, sources, {
+      context,
+      ignore: one.ignore === false ? options.outputs : ignore,
+      attributes,
+      onWarning,
+      signal,
+      times,
+      cacheDir,
+      archives,
+      unpack: one.unpack === true,
+    });
+    parts.push(...found);
+  }
+  const asked = [layer, timestamp, allowSecrets, context?.root, platform && formatPlatform(platform)];
+  return new FoundLayer(parts, { allowSecrets, times, asked });
 }
 
 /** Whether the list differs between platforms; otherwise one serves them all. */

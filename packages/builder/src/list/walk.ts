@@ -4,6 +4,7 @@ import { compareBytestrings } from "@lading/oci";
 import { diskPath, readFolder, unreadable } from "./context.ts";
 import { BuildError } from "../errors.ts";
 import type { Matcher, Scope } from "./patterns.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** Patterns that choose: what they match is left out, or with `keep` the only thing left in. */
 export interface Filter {
@@ -21,32 +22,28 @@ export interface Root {
   readonly path: string;
 }
 
-/** Called for each thing found, a folder before what is in it. `inner` is its path below the folder walked, `name` the end of it, `disk` the whole. */
-export type Visit = (inner: string, name: string, disk: string, stat: Stats) => void;
-
 /**
- * Goes through a folder, the filters applied, symlinks never followed. The order is that of the paths' bytes, as far
- * as folders are visited that are only there for what an exception lets through below. Two system calls a
- * folder and one a file. Says whether anything was left out. Throws BuildError SOURCE_UNREADABLE, SOURCE_CHANGED.
+ * Goes through a folder, the filters applied, symlinks never followed, and puts into `found` what it finds, a folder before
+ * what is in it. The order is that of the paths' bytes, as far as folders are visited that are only there for what
+ * an exception lets through below. Two system calls a folder and one a file. Throws BuildError SOURCE_UNREADABLE,
+ * SOURCE_CHANGED.
  */
 export async function walk(
   root: Root,
   filters: readonly Filter[],
-  visit: Visit,
+  found: Snapshot,
   signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const walker = { root, visit, signal, folders: 0, leftOut: false };
+): Promise<void> {
+  const walker = { root, found, signal, folders: 0 };
   const active = filters.map((filter) => ({ ...filter, scope: filter.matcher.scope(filter.prefix.slice(0, -1)) }));
-  await walkFolder(walker, { inner: "", filters: active, hidden: undefined });
-  return walker.leftOut;
+  await walkFolder(walker, { inner: "", filters: active, hidden: undefined, index: undefined });
 }
 
 interface Walker {
   readonly root: Root;
-  readonly visit: Visit;
+  readonly found: Snapshot;
   readonly signal: AbortSignal | undefined;
   folders: number;
-  leftOut: boolean;
 }
 
 interface Folder {
@@ -54,7 +51,9 @@ interface Folder {
   readonly inner: string;
   readonly filters: readonly ScopedFilter[];
   /** Set while nobody has been told of this folder, which is filtered out: something below may not be. */
-  hidden: { readonly parent: Folder; readonly stat: Stats } | undefined;
+  hidden: { readonly parent: Folder; readonly name: string; readonly stat: Stats } | undefined;
+  /** What `found` calls it, once something was found in it. */
+  index: number | undefined;
 }
 
 type ScopedFilter = Filter & { readonly scope: Scope };
@@ -66,7 +65,7 @@ async function walkFolder(walker: Walker, folder: Folder): Promise<void> {
   if (++walker.folders % foldersPerTurn === 0) await setImmediate();
   walker.signal?.throwIfAborted();
 
-  const { root } = walker;
+  const { root, found } = walker;
   const prefix = root.disk + folder.inner;
   const plain = prefix.isWellFormed();
   const waiting: { readonly name: string; readonly folder: Folder }[] = [];
@@ -81,23 +80,20 @@ async function walkFolder(walker: Walker, folder: Folder): Promise<void> {
     const inner = folder.inner + name;
     const out = folder.filters.length > 0 && isOut(folder.filters, inner, name);
     if (out) {
-      walker.leftOut = true;
+      found.leftOut = true;
       if (!mayReturn(folder.filters, inner, name)) continue;
     }
 
     const disk = prefix + name;
-    const stat = statChild(plain && name.isWellFormed() ? disk : diskPath(disk), root.path + inner);
+    const stat = statChild(plain && name.isWellFormed() ? disk : diskPath(disk), root, inner);
     if (stat.isDirectory()) {
-      const filters = folder.filters.map((filter) => ({
-        ...filter,
-        scope: filter.scope.enter(filter.prefix + inner, name),
-      }));
-      const child: Folder = { inner: `${inner}/`, filters, hidden: out ? { parent: folder, stat } : undefined };
-      if (!out) show(walker, folder, inner, name, disk, stat);
-      waiting.push({ name, folder: child });
+      const hidden = out ? { parent: folder, name, stat } : undefined;
+      const filters = folder.filters.length === 0 ? folder.filters : enter(folder.filters, inner, name);
+      if (!out) show(found, folder, name, stat);
+      waiting.push({ name, folder: { inner: `${inner}/`, filters, hidden, index: undefined } });
     } else if (!out) {
       if (!stat.isFile() && !stat.isSymbolicLink()) throw special(root.path + inner, stat);
-      show(walker, folder, inner, name, disk, stat);
+      show(found, folder, name, stat);
     }
   }
   for (let last = waiting.pop(); last !== undefined; last = waiting.pop()) await walkFolder(walker, last.folder);
@@ -116,12 +112,16 @@ function sortedNames(disk: string, path: string): string[] {
   return names.some((name) => /[\ud800-\uffff]/.test(name)) ? names.sort(compareBytestrings) : names.sort();
 }
 
-function statChild(path: string | Buffer, name: string): Stats {
+function statChild(path: string | Buffer, { path: prefix }: Root, inner: string): Stats {
   try {
     return lstatSync(path);
   } catch (cause) {
-    throw unreadable(name, cause);
+    throw unreadable(prefix + inner, cause);
   }
+}
+
+function enter(filters: readonly ScopedFilter[], inner: string, name: string): readonly ScopedFilter[] {
+  return filters.map((filter) => ({ ...filter, scope: filter.scope.enter(filter.prefix + inner, name) }));
 }
 
 function isOut(filters: readonly ScopedFilter[], inner: string, name: string): boolean {
@@ -136,15 +136,15 @@ function mayReturn(filters: readonly ScopedFilter[], inner: string, name: string
   });
 }
 
-/** Reports something, and first the folders it lies in that are shown only for its sake. */
-function show(walker: Walker, folder: Folder, inner: string, name: string, disk: string, stat: Stats): void {
+/** Puts something into what was found, and first the folders it lies in that are there only for its sake. */
+function show(found: Snapshot, folder: Folder, name: string, stat: Stats): void {
   const { hidden } = folder;
   if (hidden !== undefined) {
     folder.hidden = undefined;
-    const path = folder.inner.slice(0, -1);
-    show(walker, hidden.parent, path, "", walker.root.disk + path, hidden.stat);
+    show(found, hidden.parent, hidden.name, hidden.stat);
   }
-  walker.visit(inner, name, disk, stat);
+  folder.index ??= found.enter(folder.inner);
+  found.add(folder.index, name, stat);
 }
 
 /** Why a layer cannot hold it: only files, folders and symlinks have a meaning on another machine. */

@@ -102,7 +102,7 @@ interface FoundFile {
 }
 
 function recordFiles(folder: string): FoundFile[] {
-  return ["layers/stat", "layers/content", "layers/shape", "layers/run", "downloads"].flatMap((name) =>
+  return ["layers/stat", "layers/content", "layers/shape", "layers/plan", "layers/run", "downloads"].flatMap((name) =>
     files(join(folder, name)),
   );
 }

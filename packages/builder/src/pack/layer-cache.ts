@@ -1,8 +1,7 @@
-import { type Digest, digestHex, isDigest, LayoutStore, makeFolder, type Source } from "@lading/oci";
+import { type Digest, digestHex, LayoutStore, makeFolder, type Source } from "@lading/oci";
 import { createHash } from "node:crypto";
 import { constants, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import * as z from "zod";
 import { blaming } from "../list/blaming.ts";
 import { attempt, BlobFile, isAbandoned, replaceFile } from "./blob-file.ts";
 import {
@@ -15,6 +14,7 @@ import {
 } from "./cache-upkeep.ts";
 import type { CompressedLayer } from "./compress-layer.ts";
 import { BuildError } from "../errors.ts";
+import { isLayerRecord, isPlanFacts, type PlanFacts } from "./layer-record.ts";
 
 /**
  * What a record is filed under: the files' stats, the diffID, or the layer's shape; see selector.ts.
@@ -25,21 +25,10 @@ export type LayerKey = "stat" | "content" | "shape" | "run";
 /** So that pruning by age spares what is in use, without a write on every build. */
 const TOUCH_AFTER_MS = 10 * 60 * 1000;
 
-const recordSchema = z.object({
-  version: z.literal(1),
-  descriptor: z.object({
-    mediaType: z.string(),
-    digest: z.custom<Digest>((value) => typeof value === "string" && isDigest(value)),
-    size: z.int().min(0),
-  }),
-  diffId: z.custom<Digest>((value) => typeof value === "string" && isDigest(value)),
-  unpackedSize: z.int().min(0),
-});
-
 /**
  * Layers of earlier builds, in a folder that several processes may use at once. It is an OCI layout
  * (`store`), with records beside the blobs: `layers/stat/KEY`, `layers/content/KEY`,
- * `layers/shape/KEY`, `layers/listing/KEY`. Blobs and records appear whole, by rename, a record after its
+ * `layers/shape/KEY`, `layers/plan/KEY`, `layers/listing/KEY`. Blobs and records appear whole, by rename, a record after its
  * blob; a record is believed only while the blob is there with its size. So a build that is killed
  * leaves a temporary file at most, and the next one removes it.
  */
@@ -58,7 +47,7 @@ export class LayerCache {
     attempt(join(folder, "oci-layout"), () => makeFolder(folder));
     const cache = new LayerCache(folder, await LayoutStore.create(folder, besideBlobs).catch(cannotOpen(folder)));
     attempt(join(folder, "layers"), () => {
-      for (const name of ["stat", "content", "shape", "run", "listing"]) {
+      for (const name of ["stat", "content", "shape", "plan", "run", "listing"]) {
         makeFolder(join(folder, "layers", name));
       }
       makeFolder(cache.#temporary);
@@ -99,13 +88,26 @@ export class LayerCache {
 
   /** The layer filed under a key, if its blob is there. */
   recall(kind: LayerKey, key: string): CompressedLayer | undefined {
+    return this.#layerOf(this.#document(kind, key), kind);
+  }
+
+  /** The layer of a plan, and what is known of that. */
+  recallPlan(key: string): { readonly layer: CompressedLayer; readonly facts: PlanFacts } | undefined {
+    const document = this.#document("plan", key);
+    const facts = isPlanFacts(document) ? document : undefined;
+    const layer = facts && this.#layerOf(document, "plan");
+    return layer && facts && { layer, facts };
+  }
+
+  #document(kind: LayerKey | "plan", key: string): unknown {
     const text = this.#read(kind, key);
-    if (text === undefined) return undefined;
-    // To compile a parser for one record would take longer.
-    const record = recordSchema.safeParse(parsed(text), { jitless: true });
+    return text && parsed(text);
+  }
+
+  #layerOf(document: unknown, kind: LayerKey | "plan"): CompressedLayer | undefined {
     // Damaged records are as good as none.
-    if (!record.success) return undefined;
-    const { descriptor, diffId, unpackedSize } = record.data;
+    if (!isLayerRecord(document)) return undefined;
+    const { descriptor, diffId, unpackedSize } = document;
     const path = this.store.path(descriptor.digest);
     const blob = statSync(path, { throwIfNoEntry: false });
     if (blob?.isFile() !== true || blob.size !== descriptor.size) return undefined;
@@ -118,6 +120,12 @@ export class LayerCache {
   remember(kind: LayerKey, key: string, { descriptor, diffId, unpackedSize }: CompressedLayer): void {
     const record = JSON.stringify({ version: 1, descriptor, diffId, unpackedSize });
     replaceFile(this.#path(kind, key), record, this.#temporary);
+  }
+
+  /** File what is known of a layer's plan, with the layer. */
+  rememberPlan(key: string, { descriptor, diffId, unpackedSize }: CompressedLayer, facts: PlanFacts): void {
+    const record = JSON.stringify({ version: 1, descriptor, diffId, unpackedSize, ...facts });
+    replaceFile(this.#path("plan", key), record, this.#temporary);
   }
 
   /** What the last build of the layer `identity` consisted of. */
@@ -148,11 +156,11 @@ export class LayerCache {
     return join(this.folder, "tmp");
   }
 
-  #path(kind: LayerKey | "listing", key: string): string {
+  #path(kind: LayerKey | "plan" | "listing", key: string): string {
     return join(this.folder, "layers", kind, key);
   }
 
-  #read(kind: LayerKey | "listing", key: string): Buffer | undefined {
+  #read(kind: LayerKey | "plan" | "listing", key: string): Buffer | undefined {
     try {
       return readFileSync(this.#path(kind, key), { flag: constants.O_RDONLY | constants.O_NONBLOCK });
     } catch {

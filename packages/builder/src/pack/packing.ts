@@ -3,10 +3,13 @@ import type { LayerPlan } from "../entry.ts";
 import type { CompressedLayer } from "./compress-layer.ts";
 import type { LayerCache } from "./layer-cache.ts";
 import type { PackedLayer } from "./pack.ts";
+import type { PlanMemory } from "./plan-memory.ts";
 
 /** Packs layers while a build still finds out what else there will be. */
 export interface Packing {
   readonly cache: LayerCache;
+  /** Plans of earlier builds; undefined when everything is to be done anew. */
+  readonly plans: PlanMemory | undefined;
   /** Where the blobs of what was packed are read. */
   readonly source: Source;
   /** Packs a plan; the same one once. */

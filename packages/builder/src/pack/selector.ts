@@ -1,6 +1,8 @@
 import { digestOf } from "@lading/oci";
 import { createHash } from "node:crypto";
 import type { EntryMeta, FileContent, LayerEntry } from "../entry.ts";
+import { hashText } from "../hash-text.ts";
+import { ChangeTimes } from "../list/change-times.ts";
 
 /*
  * A layer is known again by what its entries say, without opening a file: the stat key has the
@@ -26,22 +28,12 @@ export function shapeKey(entries: readonly LayerEntry[], codec: string): string 
   return key(entries, `shape ${codec}`, false);
 }
 
-/**
- * Whether a file's times can be relied on to tell every later change, given when listing began. A file that was
- * touched within the clock's granularity before that can be written to again and keep its ctime
- * ("racy git", git's Documentation/technical/racy-git.adoc).
- */
+/** Whether a layer's files have times that tell every later change: see ChangeTimes. */
 export function timesAreSettled(entries: readonly LayerEntry[], listedAt: number): boolean {
-  let newest = Number.NEGATIVE_INFINITY;
-  let wholeSeconds = true;
-  for (const entry of entries) {
-    if (entry.type !== "file" || entry.content.kind !== "disk") continue;
-    const { ctimeMs } = entry.content.stat;
-    if (ctimeMs > newest) newest = ctimeMs;
-    if (ctimeMs % 1000 !== 0) wholeSeconds = false;
-  }
-  // Linux stamps files with the time of the last timer tick, at most 10 ms ago; FAT and old NFS know seconds only.
-  return newest < listedAt - (wholeSeconds ? 2000 : 20);
+  const times = new ChangeTimes();
+  for (const entry of entries)
+    if (entry.type === "file" && entry.content.kind === "disk") times.note(entry.content.stat.ctimeMs);
+  return times.areSettled(listedAt);
 }
 
 function key(entries: readonly LayerEntry[], purpose: string, withContent: boolean): string {
@@ -55,9 +47,7 @@ function key(entries: readonly LayerEntry[], purpose: string, withContent: boole
       text += enter(entry, numbers, at, withContent);
       at += NUMBERS;
     }
-    // UTF-8 would make one of all bytes that are not UTF-8 (lone surrogates here); UTF-16 is twice as much to hash.
-    const encoding = text.isWellFormed() ? "utf8" : "utf16le";
-    hash.update(numbers).update(encoding).update(text, encoding);
+    hashText(hash.update(numbers), text);
   }
   return hash.digest("hex");
 }

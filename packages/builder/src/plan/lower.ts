@@ -1,5 +1,6 @@
 import { compareBytestrings, type TarType } from "@lading/oci";
 import type { LayerEntry, LayerPlan } from "../entry.ts";
+import { countEntries, RememberedPlan } from "./remembered-plan.ts";
 
 /** A file below the layer that is being planned: what its header says. */
 export interface LowerNode {
@@ -23,19 +24,33 @@ export interface Lower {
 /** What lies below the first layer of an image FROM scratch. */
 export const nothing: Lower = { get: () => undefined, names: () => [], isEmpty: true };
 
-/** `lower` with a layer laid on it. Costs nothing until it is looked at, and little when it is looked at seldom. */
-export function layOn(lower: Lower, plan: LayerPlan): Lower {
-  const { entries } = plan;
-  if (entries.length === 0) return lower;
+/** What a layer that removes nothing has at paths that were asked for; undefined for nothing. */
+export type Answers = Map<string, LowerNode | undefined>;
+
+/**
+ * `lower` with a layer laid on it. Costs nothing until it is looked at, and little when it is looked at seldom. What is asked of
+ * a layer that removes nothing is taken from `answers`, or put there.
+ */
+export function layOn(lower: Lower, plan: LayerPlan, answers?: Answers): Lower {
+  if (countEntries(plan) === 0) return lower;
   let lookups = 0;
   let laid: Laid | undefined;
-  const index = (): Laid => (laid ??= indexEntries(entries));
-  const removes = entries.some(({ type }) => type === "whiteout" || type === "opaque");
+  const index = (): Laid => (laid ??= indexEntries(plan.entries));
+  // One that does is planned in every build.
+  const removes =
+    !(plan instanceof RememberedPlan) && plan.entries.some(({ type }) => type === "whiteout" || type === "opaque");
+  const find = (path: string): LowerNode | undefined => {
+    if (answers?.has(path) === true) return answers.get(path);
+    const node = search(plan.entries, path);
+    // Attributes are not kept.
+    if (node?.xattrs === undefined) answers?.set(path, node);
+    return node;
+  };
   return {
     isEmpty: false,
     get(path) {
       // Most layers put a few files on top of many: an index of those would cost more than it saves.
-      if (!removes && ++lookups < searches) return search(entries, path) ?? lower.get(path);
+      if (!removes && ++lookups < searches) return find(path) ?? lower.get(path);
       const { nodes, hidden } = index();
       return nodes.get(path) ?? (isHidden(hidden, path) ? undefined : lower.get(path));
     },

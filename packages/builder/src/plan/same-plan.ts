@@ -1,7 +1,10 @@
 import type { FileContent, LayerEntry, LayerPlan } from "../entry.ts";
+import { RememberedPlan } from "./remembered-plan.ts";
 
 /** Whether two plans make the same layer. Files on disk are compared by identity: of one listing they are the same objects. */
 export function isSamePlan(a: LayerPlan, b: LayerPlan): boolean {
+  if (a instanceof RememberedPlan && b instanceof RememberedPlan)
+    return a.name === b.name && a.packed.descriptor.digest === b.packed.descriptor.digest;
   return (
     a.name === b.name &&
     a.entries.length === b.entries.length &&
