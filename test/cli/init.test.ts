@@ -298,6 +298,56 @@ test("what cannot be described is refused, and nothing is written", async () => 
   expect(await work.names("folder")).toEqual(["a"]);
 });
 
+test("what a first build would refuse of it, whatever its base, is refused before anything is written", async () => {
+  await using work = await workspace({
+    "app/Dockerfile": "ARG BASE=scratch\nFROM scratch AS app\nLABEL a=b\nFROM $BASE\n",
+    "upper/Dockerfile": "FROM Ubuntu\n",
+    "jib/jib.yaml":
+      "apiVersion: jib/v1alpha1\nkind: BuildFile\nlayers: { entries: [{ name: a, files: [{ src: target, dest: /a }] }] }\n",
+    "node/package.json": '{ "name": "node", "main": "a.js" }',
+    "node/a.js": "",
+    "node/key.pem": "-----BEGIN PRIVATE KEY-----\n",
+    "site/index.html": "",
+  });
+  await mkdir(`${work.path}/empty`);
+  for (const [args, status, says] of [
+    [["app", "--target", "ap"], 2, "Did you mean app?"],
+    [["app", "--build-arg", "BASE="], 2, "FROM $BASE comes to nothing\n  --> app/Dockerfile:4:6"],
+    [["app", "-t", "a!"], 2, 'Cannot parse image name "a!"'],
+    [["app", "--platform", "linux/amd64,pdp"], 2, 'Cannot parse platform "pdp"'],
+    [["app", "--platform", "linux/amd64,linux/amd64"], 2, "Cannot build for linux/amd64 twice"],
+    [["app", "--expose", "99999"], 2, 'Cannot expose "99999"'],
+    [["app", "--compression", "gzip:99"], 2, 'Cannot parse compression "gzip:99"'],
+    [["upper"], 2, 'Cannot parse image name "Ubuntu": the repository must be lower case'],
+    [["jib"], 1, 'Cannot add "target": there is no such file'],
+    [["node"], 1, "Cannot add what looks like secrets: key.pem (private key)"],
+    [["node", "--platform", "pdp"], 2, 'Cannot parse platform "pdp"'],
+    [["node", "--allow-secret", "key.pem", "--user", "a:b:c"], 2, 'Cannot set user "a:b:c"'],
+    [["site", "--from", "nginx", "--stop-signal", "SIGSTOPP"], 2, 'Cannot set stopSignal "SIGSTOPP"'],
+    [["empty"], 2, "it would have no layer"],
+  ] as const) {
+    const refused = await work.lading(["init", ...args]);
+    expect(refused).toMatchObject({ status, stdout: "" });
+    expect(refused.stderr).toContain(says);
+  }
+  for (const folder of await work.names()) expect(await work.names(folder)).not.toContain("lading.yaml");
+});
+
+test("what may not work in the image of a Node project is said when it is written down", async () => {
+  const scripts = '{ "start": "nodemon a.js" }';
+  await using work = await workspace({
+    "package.json": `{ "name": "My App", "main": "a.js", "scripts": ${scripts} }`,
+    "a.js": "",
+  });
+  const written = await work.lading(["init", "--from", "scratch"]);
+  expect(written).toMatchObject({ status: 0, stdout: "lading.yaml\n" });
+  expect(written.stderr).toContain(
+    'warning: a.js starts the image, and not the start script "nodemon a.js", which runs',
+  );
+  expect(await work.read("lading.yaml")).toContain("name: my-app\n");
+  expect(await work.lading(["build", "-q", "-o", "oci:out"])).toMatchObject({ status: 0, stderr: "" });
+});
+
 test("what a lading.yaml says wrong of its Dockerfile is told with its place", async () => {
   await using work = await workspace({ Dockerfile: "FROM scratch\nCOPY lading.yaml /\n" });
   for (const [text, says] of [

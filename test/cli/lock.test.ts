@@ -102,6 +102,18 @@ test("--locked refuses a base that the lock lacks, and a lock that is damaged is
   expect(await work.lading(["lock", "--update", "--check"])).toMatchObject({ status: 2 });
 });
 
+test("images of a Dockerfile are locked for each platform that their names depend on", async () => {
+  await using registry = await startRegistry();
+  const digest = await putBase(registry);
+  const base = `${registry.host}/base`;
+  await using work = await workspace({
+    Dockerfile: `FROM scratch AS of-amd64\nFROM ${base}:1 AS of-arm64\nFROM of-$TARGETARCH\n`,
+  });
+  const locked = await work.lading(["lock", "-q", "--platform", "linux/amd64,linux/arm64"]);
+  expect(locked).toMatchObject({ status: 0, stderr: "" });
+  expect(JSON.parse(await work.read("lading.lock"))).toMatchObject({ images: { [`${base}:1`]: { digest } } });
+});
+
 test("a description without a base locks nothing, and what is no longer used goes", async () => {
   await using registry = await startRegistry();
   await using work = await workspace(describing(`${registry.host}/base:1`));

@@ -14,6 +14,7 @@ import {
 import type { Base } from "./base/base.ts";
 import { baseLayers } from "./base/base-layers.ts";
 import { blaming } from "./list/blaming.ts";
+import { asSpec } from "./check-build.ts";
 import { CompressPool } from "./pack/compress-pool.ts";
 import { codecVersion } from "./pack/chunk-codec.ts";
 import { parseCompression } from "./pack/compression.ts";
@@ -42,7 +43,7 @@ export async function planBuild(request: BuildRequest): Promise<BuildPlan> {
  */
 export async function build(request: BuildRequest): Promise<BuildResult> {
   const begun = performance.now();
-  const compression = readCompression(request.spec.compression);
+  const compression = asSpec(() => parseCompression(request.spec.compression));
   const cache = await LayerCache.open(request.cacheDir);
   await using pool = new CompressPool(workersOf(request));
   const means: Means = { cache, pool, compression };
@@ -112,14 +113,6 @@ interface Means {
 
 function workersOf({ workers = availableParallelism() }: BuildRequest): number {
   return workers;
-}
-
-function readCompression(text: string | undefined): Compression {
-  try {
-    return parseCompression(text);
-  } catch (cause) {
-    throw new BuildError("SPEC", cause instanceof Error ? cause.message : String(cause), { cause });
-  }
 }
 
 /** Packs every plan once, a few at a time. */

@@ -2,6 +2,6 @@
 export function imageNameOf(file: string): string {
   return file
     .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, (between) => (/^[._-]$/.test(between) ? between : "-"))
+    .replaceAll(/[^a-z0-9]+/g, (between) => (/^(?:[._]|__|-+)$/.test(between) ? between : "-"))
     .replaceAll(/^[._-]+|[._-]+$/g, "");
 }

@@ -1,4 +1,5 @@
 export { build, planBuild } from "./build.ts";
+export { checkBuild } from "./check-build.ts";
 export type { FileContent, FileStat, LayerEntry, LayerPlan } from "./entry.ts";
 export { BuildError, type BuildErrorCode } from "./errors.ts";
 export { describeJavaArchive, type DescribedArchive, type JavaArchiveOptions } from "./java/java-archive.ts";
@@ -28,6 +29,7 @@ export {
   isExecutable,
 } from "./executable/executable.ts";
 export { describeStaticSite, type StaticSiteOptions } from "./site/static-site.ts";
+export { imageNameOf } from "./image-name.ts";
 export { readIgnoreFile } from "./list/ignore.ts";
 export { sourceFilter } from "./list/source-filter.ts";
 export type { BuildEvent, LayerReuse } from "./progress.ts";

@@ -1,12 +1,6 @@
-import {
-  formatPlatform,
-  type ImageConfig,
-  type Options,
-  parsePlatform,
-  type Platform,
-  samePlatform,
-} from "@lading/oci";
+import { formatPlatform, type ImageConfig, type Options, type Platform } from "@lading/oci";
 import { type Base, baseAnnotations, defaultPlatforms, type FoundBase, lowerOf, openBase } from "./base/base.ts";
+import { askedPlatforms, checkValues, readCreated, withoutLayer } from "./check-build.ts";
 import { applyConfig, changesConfig } from "./config/config.ts";
 import type { DockerfileRequest } from "./dockerfile/dockerfile-request.ts";
 import type { LayerPlan } from "./entry.ts";
@@ -48,7 +42,7 @@ const runnableLayers = 500;
 export async function prepareBuild(request: BuildRequest, packing?: Packing): Promise<Prepared> {
   const begun = performance.now();
   const { spec, onEvent } = request;
-  checkSpec(request);
+  await checkValues(request);
   const warnings: string[] = [];
   const warn = (message: string): void => {
     if (warnings.includes(message)) return;
@@ -117,10 +111,6 @@ async function evaluateStages(
   dockerfile: DockerfileRequest,
   { packing, warn }: { readonly packing: Packing | undefined; readonly warn: (message: string) => void },
 ): Promise<Foundations> {
-  if (request.spec.from !== undefined)
-    throw new BuildError("SPEC", `Cannot build ${dockerfile.file.name} on "${request.spec.from}": FROM says its base`, {
-      hint: "Give the base by --build-arg to an ARG before FROM, or by --build-context NAME=PLACE",
-    });
   // Grammar and evaluation are for those who have a Dockerfile.
   const { StageEvaluation } = await import("./dockerfile/evaluate-stages.ts");
   const created = readCreated(request.spec.created, request.sourceDateEpoch);
@@ -128,40 +118,14 @@ async function evaluateStages(
   return { foundations: await evaluation.evaluate(await choosePlatforms(request, undefined)) };
 }
 
-function checkSpec({ spec }: BuildRequest): void {
-  const { tags = [] } = spec;
-  const twice = tags.find((tag, index) => tags.indexOf(tag) !== index);
-  if (twice !== undefined) throw new BuildError("SPEC", `Cannot tag the image "${twice}" twice`);
-  for (const key of Object.keys(spec.annotations ?? {}))
-    if (key === "") throw new BuildError("SPEC", "Cannot set annotations: a name is empty");
-}
-
 async function findBase({ spec, locate, signal }: BuildRequest): Promise<FoundBase | undefined> {
   const place = spec.from ?? "scratch";
   return place === "scratch" ? undefined : { ...(await locate(place, { signal })), place };
 }
 
-async function choosePlatforms(
-  { spec, signal }: BuildRequest,
-  found: FoundBase | undefined,
-): Promise<readonly Platform[]> {
-  if (spec.platforms === undefined || spec.platforms.length === 0) return defaultPlatforms(found, { signal });
-  const platforms: Platform[] = [];
-  for (const text of spec.platforms) {
-    const platform = readPlatform(text);
-    if (platforms.some((other) => samePlatform(other, platform)))
-      throw new BuildError("SPEC", `Cannot build for ${text} twice`);
-    platforms.push(platform);
-  }
-  return platforms;
-}
-
-function readPlatform(text: string): Platform {
-  try {
-    return parsePlatform(text);
-  } catch (cause) {
-    throw new BuildError("SPEC", cause instanceof Error ? cause.message : String(cause), { cause });
-  }
+async function choosePlatforms(request: BuildRequest, found: FoundBase | undefined): Promise<readonly Platform[]> {
+  const asked = askedPlatforms(request);
+  return asked.length > 0 ? asked : await defaultPlatforms(found, { signal: request.signal });
 }
 
 /** What layers are laid on: a base, and what a Dockerfile has put on it. */
@@ -352,10 +316,7 @@ function describeImage(
 ): PlannedImage {
   const inherited = base?.image.layers.length ?? 0;
   const count = inherited + layers.length;
-  if (count === 0)
-    throw new BuildError("SPEC", `Cannot build an image for ${formatPlatform(platform)}: it would have no layer`, {
-      hint: "Add a file to a layer, or name a base",
-    });
+  if (count === 0) throw withoutLayer(platform);
   if (count > maxLayers)
     warn(`The image for ${formatPlatform(platform)} has ${count} layers: many engines take ${maxLayers} at most`);
   const created = readCreated(spec.created, sourceDateEpoch);
@@ -378,14 +339,4 @@ function describeImage(
     config,
     annotations: { ...(base && baseAnnotations(base.found, base.image.descriptor.digest)), ...spec.annotations },
   };
-}
-
-/** RFC 3339 without a fraction of a second that says nothing. */
-function readCreated(created: BuildRequest["spec"]["created"], sourceDateEpoch: number | undefined): string {
-  const seconds = sourceDateEpoch ?? 0;
-  const time =
-    created === "now" ? Date.now() : typeof created === "string" ? Date.parse(created) : (created ?? seconds) * 1000;
-  if (!Number.isFinite(time) || Math.abs(time) > 8.64e15)
-    throw new BuildError("SPEC", `Cannot set created to ${JSON.stringify(created ?? seconds)}: it is no time`);
-  return new Date(time).toISOString().replace(/\.000Z$/, "Z");
 }

@@ -103,6 +103,13 @@ test("--build-arg goes before the arguments that every build has, in FROM as wel
   expect((await configOf(result)).Env).toContain("ARCH=odd");
 });
 
+test("a platform that a variable says is checked like any", async () => {
+  const space = await workspace();
+  const text = "ARG P=linux/arm64\nFROM --platform=$P scratch\nLABEL a=b\n";
+  await space.build(text);
+  expect(await space.failure(text, { buildArgs: { P: "pdp" } })).toBe('2:17 Cannot read platform "pdp"');
+});
+
 test("a named context stands in for a stage that is called so, which is not built", async () => {
   const space = await workspace();
   space.images.set(

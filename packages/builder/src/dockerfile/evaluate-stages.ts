@@ -10,12 +10,11 @@ import type { Evaluation } from "./evaluation.ts";
 import { heedChecks } from "./heed-checks.ts";
 import { ContentsOfLayers } from "./image-files.ts";
 import { parseDockerfile } from "./parse-dockerfile.ts";
-import { platformArgs } from "./platform-args.ts";
 import { RunningSteps } from "./running-steps.ts";
 import { SharedWork } from "./shared-work.ts";
 import { StageImages } from "./stage-images.ts";
 import { type At, BaseIsNeeded, type Foundation, type StageResult, StageWork } from "./stage-work.ts";
-import { namedSource, namesCopied, readStages, type Stage, type Stages } from "./stages.ts";
+import { namedSource, namesCopied, type Stage, type Stages, readStages } from "./stages.ts";
 import { startStage } from "./start-stage.ts";
 import { declaredArgs, predefinedArgs, unusedArgs } from "./unused-arguments.ts";
 
@@ -74,12 +73,12 @@ export class StageEvaluation {
   /** The stage to build, for each platform. Throws BuildError, mostly DockerfileError. */
   async evaluate(platforms: readonly Platform[]): Promise<readonly Foundation[]> {
     const { dockerfile, request } = this.#evaluation;
-    const { file, target, buildArgs = {} } = dockerfile;
+    const { file, buildArgs = {} } = dockerfile;
     const { context, spec } = request;
     heedChecks(file, { context, ignoreFile: spec.ignoreFile }, this.#warn);
     const wanted = platforms.map((platform) => ({
       platform,
-      stages: readStages(file, target, buildArgs, platformArgs(platform, target, buildArgs)),
+      stages: readStages(dockerfile, platform),
     }));
     try {
       return await this.#stages.finish(

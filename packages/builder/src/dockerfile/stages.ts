@@ -1,9 +1,12 @@
+import type { Platform } from "@lading/oci";
 import { nearest } from "../nearest.ts";
 import { blame, dockerfileError } from "./dockerfile-error.ts";
 import type { DockerfileRequest } from "./dockerfile-request.ts";
 import { expandWord, type Lookup } from "./expand-word.ts";
+import { checkPlatform } from "./instruction-values.ts";
 import { namedContext } from "./named-context.ts";
-import type { Dockerfile, StageSyntax, Word } from "./syntax.ts";
+import { platformArgs } from "./platform-args.ts";
+import type { StageSyntax, Word } from "./syntax.ts";
 
 /** One stage with what FROM says of it. */
 export interface Stage {
@@ -25,16 +28,11 @@ export interface Stages {
 }
 
 /**
- * Reads the FROM lines: their variables are those of ARGs before them, of `buildArgs`, and of the platform. Throws
- * DockerfileError for a stage that is not there, and for a name that comes to nothing.
+ * Reads the FROM lines of a Dockerfile that is built for a platform: their variables are those of ARGs before them, of `buildArgs`,
+ * and of the platform. Throws DockerfileError for a stage that is not there, and for a name that comes to nothing.
  */
-export function readStages(
-  file: Dockerfile,
-  target: string | undefined,
-  buildArgs: Readonly<Record<string, string>>,
-  platform: Readonly<Record<string, string>>,
-): Stages {
-  const globals = new Map(Object.entries(platform));
+export function readStages({ file, target, buildArgs = {} }: DockerfileRequest, platform: Platform): Stages {
+  const globals = new Map(Object.entries(platformArgs(platform, target, buildArgs)));
   const lookup: Lookup = (name) => globals.get(name);
   const expand = (word: Word): string =>
     blame(file, word, () => expandWord(word.text, lookup, { escape: file.escape }));
@@ -53,6 +51,7 @@ export function readStages(
         hint: "Declare its variables by ARG before the first FROM, or give them with --build-arg NAME=VALUE",
       });
     const asked = from.platform === undefined ? "" : expand(from.platform);
+    if (asked !== "") blame(file, from.platform ?? from, () => checkPlatform(asked));
     all.push({
       index,
       syntax,

@@ -1,7 +1,7 @@
 import { type History, type ImageConfig, parsePlatform, type Platform } from "@lading/oci";
 import { lowerOf } from "../base/base.ts";
 import { nothing } from "../plan/lower.ts";
-import { blame, blaming, dockerfileError } from "./dockerfile-error.ts";
+import { blaming, dockerfileError } from "./dockerfile-error.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { namedContext } from "./named-context.ts";
 import { Scope } from "./scope.ts";
@@ -23,10 +23,7 @@ export async function startStage(
   known: boolean,
 ): Promise<StageResult> {
   const { from } = stage.syntax;
-  const platform =
-    stage.platform === undefined
-      ? target
-      : blame(file, from.platform ?? from, () => parsePlatform(stage.platform ?? ""));
+  const platform = stage.platform === undefined ? target : parsePlatform(stage.platform);
   const context = namedContext(contexts, stage.image);
   if (stage.parent !== undefined && context === undefined) {
     const parent = await result(stages, stage.parent, target, known);

@@ -44,6 +44,6 @@ test("names that no repository may have become ones that it may", async () => {
     await writeFile(join(folder.path, name), await readFile(jar));
     return (await describeJavaArchive(join(folder.path, name))).spec.name;
   };
-  expect(await named("My_App--1.0+build.7.jar")).toBe("my_app-1.0-build.7");
+  expect(await named("My_App--1.0+build..7.jar")).toBe("my_app--1.0-build-7");
   expect(await named("äß.jar")).toBeUndefined();
 });

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { posix } from "node:path";
 import { hostPlatform } from "@lading/oci";
+import { imageNameOf } from "../image-name.ts";
 import type { BuildSpec, LayerSpec } from "../spec.ts";
 import { applicationFiles, refuseIgnored } from "./application-files.ts";
 import { dependencyProgram } from "./dependency-program.ts";
@@ -67,7 +68,7 @@ export function describeNodeProject(
   const warnings = lockfile === undefined ? [] : checkInstalled(project, lockfile, installed, { systems, cacheDir });
   if (entry?.doubt !== undefined) warnings.push(entry.doubt);
   const workdir = imagePath(project.folder);
-  const name = manifest.name?.replace(/^@/, "").toLowerCase();
+  const name = manifest.name?.split("/").map(imageNameOf).filter(Boolean).join("/");
   const spec: BuildSpec = {
     ...(name === undefined || name === "" ? {} : { name }),
     from,

@@ -1,14 +1,21 @@
 import { access } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
+import { type BuildRequest, checkBuild } from "@lading/builder";
 import { describeByFlags } from "../build/describe-by-flags.ts";
 import { appRootOf } from "../config/app-root-flag.ts";
+import { cacheFolder } from "../cache-folder.ts";
 import { configNames, standardInput } from "../config/config-file.ts";
+import type { DescriptionFile } from "../config/description-file.ts";
+import { imageNames } from "../config/image-names.ts";
 import { specOptions } from "../config/spec-flags.ts";
 import { describeFolder } from "../config/starter.ts";
 import { formatDescription } from "../config/write-yaml.ts";
 import { writtenDown } from "../config/written-down.ts";
+import { type Description, placesOf } from "../front-ends/front-end.ts";
 import { frontEndOptions } from "../front-ends/front-ends.ts";
+import { parsePlaceArgument } from "../locate.ts";
 import type { Command } from "../program.ts";
+import { warn } from "../registry-flags.ts";
 import { UsageError } from "../usage.ts";
 import { writeWholeFile } from "../whole-file.ts";
 
@@ -60,7 +67,10 @@ export const command: Command = {
       });
     const kind = described.kind ?? "what flags say";
     const comment = [`Written from ${kind} by \`lading init\`.`, described.advice].join("\n").trim();
-    const text = formatDescription(writtenDown(described, flags.list("name")), comment);
+    const description = writtenDown(described, flags.list("name"));
+    await checkDescribed(described, description, { outputs: [resolve(path)], signal });
+    if (!flags.on("quiet")) for (const message of described.warnings ?? []) warn(message);
+    const text = formatDescription(description, comment);
     await writeWholeFile(path, text).catch((cause: unknown) => {
       throw new UsageError(`Cannot write "${path}"`, { cause });
     });
@@ -69,6 +79,21 @@ export const command: Command = {
       process.stderr.write(`Written from ${kind}. Look it over, then run: ${next}\n`);
   },
 };
+
+/**
+ * Refuses what a first build would refuse of it, as far as that needs no base: afterwards only the file that is written would
+ * be told to be wrong. Throws UsageError, ConfigError, BuildError.
+ */
+async function checkDescribed(
+  described: Description,
+  description: DescriptionFile,
+  options: Pick<BuildRequest, "outputs" | "signal">,
+): Promise<void> {
+  const { spec, dockerfile, context } = described;
+  imageNames(description, []);
+  await checkBuild({ spec, dockerfile, context, cacheDir: cacheFolder(), ...options });
+  for (const place of placesOf(described)) parsePlaceArgument(place);
+}
 
 /** Sources are relative to the context: for a package of a workspace that is the workspace's root. */
 function placeFor(

@@ -3,6 +3,7 @@ import type { Options } from "yargs";
 import { ConfigError } from "./config-error.ts";
 import { parseSpec } from "./config-issues.ts";
 import type { Flags } from "../flags.ts";
+import { parsePlatformArgument } from "../open-platform.ts";
 import { UsageError } from "../usage.ts";
 
 const group = "What is in the image:";
@@ -45,9 +46,11 @@ export async function specFromFlags(flags: Flags, env: NodeJS.ProcessEnv = proce
     ...flags.list("add").map((value) => addition("add", value)),
     ...flags.list("unpack").map((value) => Object.assign(addition("unpack", value), { unpack: true })),
   ];
+  const platforms = flags.list("platform").flatMap((value) => value.split(","));
+  platforms.forEach(parsePlatformArgument);
   const values = {
     from: flags.text("from"),
-    platforms: filled(flags.list("platform").flatMap((value) => value.split(","))),
+    platforms: filled(platforms),
     layers: add.length === 0 ? undefined : [{ name: "add", add }],
     ignoreFile: flags.text("ignore-file"),
     allowSecrets: filled(flags.list("allow-secret")),

@@ -1,5 +1,5 @@
 import { basename, relative } from "node:path";
-import type { DockerfileRequest } from "@lading/builder";
+import { type DockerfileRequest, imageNameOf } from "@lading/builder";
 import type { Description } from "../front-ends/front-end.ts";
 import type { DescriptionFile } from "./description-file.ts";
 
@@ -11,7 +11,7 @@ export function writtenDown(
   { spec, dockerfile, context, files: [file] = [] }: Description,
   names: readonly string[],
 ): DescriptionFile {
-  const { name = imageName(basename(context)), tags = [], ...rest } = spec;
+  const { name = imageNameOf(basename(context)) || "app", tags = [], ...rest } = spec;
   const [first = name, ...more] = names;
   const others = names.length === 0 ? tags : more;
   return {
@@ -40,12 +40,4 @@ function settingsOf(
     ...(named.length === 0 ? {} : { contexts: Object.fromEntries(named) }),
     ...(network === undefined || network === "none" ? {} : { network }),
   };
-}
-
-function imageName(text: string): string {
-  const name = text
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9./:_-]+/g, "-")
-    .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
-  return name === "" ? "app" : name;
 }

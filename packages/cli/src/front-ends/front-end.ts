@@ -35,17 +35,20 @@ export interface Description {
   readonly advice?: string;
 }
 
-/** The places that a build reads images from; `scratch` may be among them. */
+/** The places that a build for its platforms, by default this machine's, reads images from; `scratch` may be among them. */
 export function placesOf({ spec, dockerfile }: Description): readonly string[] {
-  if (dockerfile !== undefined) return dockerfilePlaces(dockerfile);
+  if (dockerfile !== undefined) return dockerfilePlaces(dockerfile, platformsOf(spec));
   return spec.from === undefined ? [] : [spec.from];
 }
 
 /** The URLs that a build for its platforms, by default this machine's, fetches files from. */
 export function urlsOf({ spec, dockerfile }: Description): DockerfileUrls {
   if (dockerfile === undefined) return { urls: [], unknown: [] };
-  const platforms = spec.platforms?.length ? spec.platforms : [formatPlatform({ ...hostPlatform(), os: "linux" })];
-  return dockerfileUrls(dockerfile, platforms);
+  return dockerfileUrls(dockerfile, platformsOf(spec));
+}
+
+function platformsOf({ platforms }: BuildSpec): readonly string[] {
+  return platforms?.length ? platforms : [formatPlatform({ ...hostPlatform(), os: "linux" })];
 }
 
 /** What the command line says beside the file. */
