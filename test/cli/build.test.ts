@@ -409,11 +409,11 @@ test("build --watch goes on when its folder was deleted and comes back, and take
   expect(await work.names()).toEqual(["app", "out"]);
 });
 
-test("build --watch sees a Dockerfile that a description names outside of the context", async () => {
+test("build --watch sees a Dockerfile that a description names outside of the context, before the first build that goes well, too", async () => {
   await using work = await workspace({
     "app/lading.yaml": "dockerfile: ../docker/Dockerfile\n",
     "app/a.js": "1",
-    "docker/Dockerfile": "FROM scratch\nCOPY a.js /one\n",
+    "docker/Dockerfile": "FORM scratch\n",
   });
   const child = spawn(
     fileURLToPath(new URL("../../lading", import.meta.url)),
@@ -432,6 +432,8 @@ test("build --watch sees a Dockerfile that a description names outside of the co
   const digests = () => stdout.split("\n").filter((line) => line !== "");
   const patience = { timeout: 30_000, interval: 20 };
   try {
+    await expect.poll(() => stderr, patience).toContain('Unknown instruction "FORM"');
+    await work.write({ "docker/Dockerfile": "FROM scratch\nCOPY a.js /one\n" });
     await expect.poll(digests, patience).toHaveLength(1);
     await work.write({ "docker/Dockerfile": "FROM scratch\nCOPY a.js /two\n" });
     await expect.poll(digests, patience).toHaveLength(2);

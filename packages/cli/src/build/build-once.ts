@@ -26,29 +26,31 @@ import { type Metadata, metadataOf } from "../show/metadata.ts";
 import { writeWholeFile } from "../whole-file.ts";
 import { writeImageToAll } from "../write-image.ts";
 import { checkDistinct, chooseDestinations, pathOf, reportFlags } from "./build-destinations.ts";
-import { describeByFlags } from "./describe-by-flags.ts";
+import { type DescribeByFlagsOptions, describeByFlags } from "./describe-by-flags.ts";
 import { stepsFor } from "./dockerfile-steps.ts";
 
 /** A build that ended well. */
 export interface Built {
   readonly request: BuildRequest;
-  /** That described it, absolute. */
-  readonly files: readonly string[];
   /** Undefined for a plan. */
   readonly digest: Digest | undefined;
 }
 
-/**
- * What `lading build` does: from flags to the digest on stdout, or to the plan. With `last` nothing is said of an image that
- * still has this digest.
- */
+export interface BuildOnceOptions extends Pick<DescribeByFlagsOptions, "onFile"> {
+  /** Nothing is said of an image that still has this digest. */
+  readonly last?: Digest | undefined;
+  /** Default: its own. */
+  readonly engines?: EnginePool | undefined;
+}
+
+/** What `lading build` does: from flags to the digest on stdout, or to the plan. */
 export async function buildOnce(
   flags: Flags,
   signal: AbortSignal,
-  { last, engines }: { readonly last?: Digest | undefined; readonly engines?: EnginePool | undefined } = {},
+  { last, engines, onFile }: BuildOnceOptions = {},
 ): Promise<Built> {
   const started = new Date();
-  const described = await describeByFlags(flags, { signal });
+  const described = await describeByFlags(flags, { onFile, signal });
   const { spec, dockerfile, context, files = [], ownFile, note, warnings = [] } = described;
   if (note !== undefined && !flags.on("quiet")) process.stderr.write(`${note}\n`);
   const names = imageNames(spec, flags.list("tag"));
@@ -113,7 +115,6 @@ export async function buildOnce(
   if (!flags.on("dry-run"))
     return {
       request,
-      files,
       digest: await make(flags, request, names, destinations, {
         registries,
         progress,
@@ -135,7 +136,7 @@ export async function buildOnce(
   } finally {
     progress.end();
   }
-  return { request, files, digest: undefined };
+  return { request, digest: undefined };
 }
 
 async function make(

@@ -9,49 +9,64 @@ const quiet = 30;
 /** Milliseconds after which a batch goes, however many changes still come. */
 const patience = 500;
 
-/** Sees what changes below a folder, and files elsewhere, from the moment it is made. */
+/** Sees what changes below a folder, and of files elsewhere, from the moment it is made or told of them. */
 export class ContextWatcher implements Disposable {
   /** Absolute. */
   readonly context: string;
-  /** Elsewhere. */
-  readonly #files: readonly string[];
+  /** Names of files elsewhere, by their folder. */
+  readonly #beside = new Map<string, Set<string>>();
   readonly #close: (() => void)[] = [];
   readonly #changed = new Set<string>();
   #seen = expectation();
 
   /** `files` are absolute, and may lie in the context. Throws UsageError where the system watches no more. */
-  constructor(context: string, files: readonly string[]) {
+  constructor(context: string, files: Iterable<string>) {
     this.context = context;
-    this.#files = files.filter((file) => isOutside(context, file));
-    const failed = (cause: unknown): UsageError =>
-      new UsageError(`Cannot watch ${context}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-        cause,
-        hint: "Where the limit of watches is used up: sysctl fs.inotify.max_user_watches=524288",
-      });
-    const onChange = (path: string): void => {
-      this.#changed.add(path);
-      this.#seen.resolve();
-    };
     try {
-      const tree = new TreeWatcher(context, onChange, (cause) => this.#seen.reject(failed(cause)));
+      const tree = new TreeWatcher(
+        context,
+        (path) => this.#onChange(path),
+        (cause) => this.#seen.reject(this.#failed(cause)),
+      );
       this.#close.push(() => tree[Symbol.dispose]());
-      for (const [folder, inside] of Map.groupBy(this.#files, dirname)) {
-        const names = new Set(inside.map((file) => basename(file)));
-        const beside = watch(folder, (_, name) => {
-          if (name !== null && names.has(name)) onChange(relative(context, join(folder, name)));
-        });
-        beside.on("error", (cause) => this.#seen.reject(failed(cause)));
-        this.#close.push(() => beside.close());
-      }
+      for (const file of files) this.add(file);
     } catch (cause) {
       this[Symbol.dispose]();
-      throw failed(cause);
+      throw cause instanceof UsageError ? cause : this.#failed(cause);
     }
   }
 
-  /** Whether changes of all these files are seen. */
-  sees(files: readonly string[]): boolean {
-    return files.every((file) => !isOutside(this.context, file) || this.#files.includes(file));
+  /** Sees a file, too, that may lie in the context. Throws UsageError where the system watches no more. */
+  add(file: string): void {
+    if (!isOutside(this.context, file)) return;
+    const folder = dirname(file);
+    const known = this.#beside.get(folder);
+    known?.add(basename(file));
+    if (known !== undefined) return;
+    const names = new Set([basename(file)]);
+    try {
+      const beside = watch(folder, (_, name) => {
+        if (name !== null && names.has(name)) this.#onChange(relative(this.context, join(folder, name)));
+      });
+      beside.on("error", (cause) => this.#seen.reject(this.#failed(cause)));
+      this.#close.push(() => beside.close());
+      this.#beside.set(folder, names);
+    } catch (cause) {
+      // That it is not there is told by who reads it.
+      if (!(cause instanceof Error && "code" in cause && cause.code === "ENOENT")) throw this.#failed(cause);
+    }
+  }
+
+  #onChange(path: string): void {
+    this.#changed.add(path);
+    this.#seen.resolve();
+  }
+
+  #failed(cause: unknown): UsageError {
+    return new UsageError(`Cannot watch ${this.context}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+      hint: "Where the limit of watches is used up: sysctl fs.inotify.max_user_watches=524288",
+    });
   }
 
   /**

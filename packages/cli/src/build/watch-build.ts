@@ -18,30 +18,34 @@ import { ContextWatcher } from "./context-watcher.ts";
 export async function watchBuild(flags: Flags, signal: AbortSignal): Promise<never> {
   const file = flags.text("file");
   const described = file === undefined ? undefined : resolve(file);
-  const named = described === undefined ? [] : [described];
-  let watcher = new ContextWatcher(await folderOf(flags.required("context")), named);
+  const files = new Set(described === undefined ? [] : [described]);
+  let watcher = new ContextWatcher(await folderOf(flags.required("context")), files);
+  // A description may name a Dockerfile elsewhere.
+  const onFile = (path: string): void => {
+    files.add(path);
+    watcher.add(path);
+  };
   let built: Built | undefined;
   const engines = new EnginePool();
   try {
     for (;;) {
       try {
-        built = await buildOnce(flags, signal, { last: built?.digest, engines });
+        built = await buildOnce(flags, signal, { last: built?.digest, engines, onFile });
       } catch (error) {
         if (signal.aborted || (built === undefined && error instanceof UsageError)) throw error;
         // It may be an engine that has gone.
         await engines[Symbol.asyncDispose]();
         process.stderr.write(explain(error, styleFor(process.stderr), { verbose: flags.on("verbose") }));
       }
-      const files = [...named, ...(built?.files ?? [])];
-      // A project of a workspace is built from the workspace's folder; a description may name a Dockerfile elsewhere.
-      if (built !== undefined && (built.request.context !== watcher.context || !watcher.sees(files))) {
+      // A project of a workspace is built from the workspace's folder.
+      if (built !== undefined && built.request.context !== watcher.context) {
         watcher[Symbol.dispose]();
         watcher = new ContextWatcher(built.request.context, files);
         // What changed until now was not seen.
         continue;
       }
       const isSource = built === undefined ? () => true : sourceFilter(built.request);
-      const own = new Set(files.map((path) => relative(watcher.context, path)));
+      const own = new Set([...files].map((path) => relative(watcher.context, path)));
       const matters = (path: string): boolean => isSource(path) || describes(path) || own.has(path);
       const changed = await watcher.next(matters, signal);
       if (!flags.on("quiet")) tellChanged(changed);

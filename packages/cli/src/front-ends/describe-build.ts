@@ -5,7 +5,7 @@ import type { Options } from "@lading/oci";
 import { isDescriptor, refuseSpecial, standardInput } from "../config/config-file.ts";
 import { Flags } from "../flags.ts";
 import { UsageError } from "../usage.ts";
-import type { Description, FrontEnd } from "./front-end.ts";
+import type { DescribeOptions, Description, FrontEnd } from "./front-end.ts";
 import { dockerfile, frontEnds, refuseForeignFlags, usualFrontEnd } from "./front-ends.ts";
 
 export interface WhatToBuild extends Options {
@@ -23,6 +23,8 @@ export interface WhatToBuild extends Options {
   readonly asked?: BuildSpec | undefined;
   /** Those of `frontEndOptions`. Default: none. */
   readonly flags?: Flags;
+  /** Is told of each file that describes the build before it is read; absolute. */
+  readonly onFile?: DescribeOptions["onFile"];
 }
 
 /** The file that describes a build, and who reads it. */
@@ -65,7 +67,7 @@ async function findDescription(
  * when it has none. Throws UsageError, ConfigError or BuildError.
  */
 export async function describeBuild(what: WhatToBuild): Promise<Description | undefined> {
-  const { context, file, around, asked = {}, flags = new Flags({}), signal } = what;
+  const { context, file, around, asked = {}, flags = new Flags({}), onFile, signal } = what;
   const isFile = file === undefined && (await isRegularFile(context));
   const folder = isFile ? dirname(context) : context;
   const found = await findDescribing(what);
@@ -76,7 +78,8 @@ export async function describeBuild(what: WhatToBuild): Promise<Description | un
   const { path, frontEnd } = found;
   const absolute = path === standardInput ? path : resolve(path);
   const isAround = isFile && frontEnd.standsAlone === true && around !== undefined && isBelow(around, absolute);
-  const options = { context: resolve(isAround ? around : folder), shown: path, asked, flags, signal };
+  const options = { context: resolve(isAround ? around : folder), shown: path, asked, flags, onFile, signal };
+  if (path !== standardInput) onFile?.(absolute);
   const described = await frontEnd.describe(absolute, options);
   refuseForeignFlags(flags, described.dockerfile === undefined ? [frontEnd] : [frontEnd, dockerfile], path);
   return {

@@ -61,6 +61,8 @@ export interface DescribeOptions extends Options {
   readonly asked: BuildSpec;
   /** Where a front end reads what its `options` were given; nothing of the others' is there. */
   readonly flags: Flags;
+  /** Is told of each file that describes the build before it is read; absolute. */
+  readonly onFile?: ((file: string) => void) | undefined;
 }
 
 export interface FrontEnd {
