@@ -2,7 +2,6 @@ import { createHash, randomUUID } from "node:crypto";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { type Descriptor, type Digest, makeFolder } from "@lading/oci";
-import * as z from "zod";
 
 /*
  * What earlier builds wrote where. An archive that is still the file that was written (same inode,
@@ -10,18 +9,14 @@ import * as z from "zod";
  * only believed for a file that looks untouched, so a lost or stale one costs a write, no more.
  */
 
-const recordSchema = z.strictObject({
-  version: z.literal(1),
-  place: z.string(),
-  content: z.string(),
-  file: z.strictObject({
-    dev: z.number(),
-    ino: z.number(),
-    size: z.number(),
-    mtimeMs: z.number(),
-    ctimeMs: z.number(),
-  }),
-});
+/** What tells one version of a file from another. */
+interface FileStamp {
+  readonly dev: number;
+  readonly ino: number;
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+}
 
 /** What a written file holds: root, names and what refers to the root, in one comparable text. */
 export function contentKey(
@@ -36,13 +31,10 @@ export function contentKey(
 /** The size of the file at `path` when it still holds `content` as an earlier build wrote it. */
 export async function upToDate(cacheDir: string, path: string, content: string): Promise<number | undefined> {
   try {
-    // To compile a parser for one record would take longer.
-    const record = recordSchema.parse(JSON.parse(await readFile(recordPath(cacheDir, path), "utf8")), {
-      jitless: true,
-    });
+    const text = await readFile(recordPath(cacheDir, path), "utf8");
     const file = await fileStamp(path);
-    const same = record.content === content && JSON.stringify(record.file) === JSON.stringify(file);
-    return same ? file.size : undefined;
+    // A record that says anything else is as good as none.
+    return text === formatRecord(path, content, file) ? file.size : undefined;
   } catch {
     return undefined;
   }
@@ -54,10 +46,7 @@ export async function recordOutput(cacheDir: string, path: string, content: stri
   const temporary = `${target}.${randomUUID()}`;
   try {
     makeFolder(dirname(target));
-    await writeFile(
-      temporary,
-      JSON.stringify({ version: 1, place: resolve(path), content, file: await fileStamp(path) }),
-    );
+    await writeFile(temporary, formatRecord(path, content, await fileStamp(path)));
     await rename(temporary, target);
   } catch {
     await rm(temporary, { force: true });
@@ -68,7 +57,11 @@ function recordPath(cacheDir: string, path: string): string {
   return join(cacheDir, "outputs", `${createHash("sha256").update(resolve(path)).digest("hex")}.json`);
 }
 
-async function fileStamp(path: string): Promise<z.output<typeof recordSchema>["file"]> {
+function formatRecord(path: string, content: string, file: FileStamp): string {
+  return JSON.stringify({ version: 1, place: resolve(path), content, file });
+}
+
+async function fileStamp(path: string): Promise<FileStamp> {
   const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path);
   return { dev, ino, size, mtimeMs, ctimeMs };
 }

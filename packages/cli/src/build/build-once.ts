@@ -81,19 +81,20 @@ export async function buildOnce(
   };
   // A plan runs nothing.
   await using steps = dockerfile === undefined || flags.on("dry-run") ? undefined : await stepsFor(dockerfile);
-  const downloads = new Downloads({
-    registries,
-    cacheDir,
-    noCache: flags.on("no-cache"),
-    onEvent: (event) => progress.event(event),
-  });
+  const download = (): Downloads =>
+    new Downloads({
+      registries,
+      cacheDir,
+      noCache: flags.on("no-cache"),
+      onEvent: (event) => progress.event(event),
+    });
   const bases: UsedBase[] = [];
   const request: BuildRequest = {
     spec,
     dockerfile: dockerfile && {
       ...dockerfile,
       runner: steps,
-      fetch: await fetchLocked(context, flags.on("locked"), downloads.fetch),
+      fetch: await fetchLocked(context, flags.on("locked"), download().fetch),
     },
     context,
     outputs: [...destinations.flatMap(pathOf), ...reports, ...(ownFile === undefined ? [] : [ownFile])].map((path) =>

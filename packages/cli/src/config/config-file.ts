@@ -6,7 +6,6 @@ import { parseDescription } from "./config-issues.ts";
 import type { DescriptionFile } from "./description-file.ts";
 import { messages } from "../explain.ts";
 import { UsageError } from "../usage.ts";
-import { parseYamlConfig } from "./yaml-config.ts";
 
 /** Names of build descriptions, in the order in which they are looked for. */
 export const configNames: readonly string[] = [
@@ -27,6 +26,7 @@ export async function loadConfig(path: string, shown: string = path): Promise<De
   await refuseLarge(path, shown);
   const kind = extname(path);
   if (/^\.[cm]?[jt]s$/.test(kind)) return await loadModule(path, shown);
+  const { parseYamlConfig } = await import("./yaml-config.ts");
   return await parseYamlConfig(await readText(path, shown), shown);
 }
 

@@ -69,8 +69,10 @@ export async function specFromFlags(flags: Flags, env: NodeJS.ProcessEnv = proce
     created: created(flags.text("created")),
     author: flags.text("author"),
   };
+  const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+  if (isPlain(given)) return given;
   try {
-    return await parseSpec(Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)));
+    return await parseSpec(given);
   } catch (error) {
     const issue = error instanceof ConfigError ? error.issues[0] : undefined;
     if (issue === undefined) throw error;
@@ -80,6 +82,13 @@ export async function specFromFlags(flags: Flags, env: NodeJS.ProcessEnv = proce
     );
     throw new UsageError(message, { hint: issue.hint });
   }
+}
+
+// Of these the description takes any text, or texts, and as they are: its schema need not be loaded.
+const plain: ReadonlySet<string> = new Set(["from", "platforms", "entrypoint", "cmd", "user", "workdir", "author"]);
+
+function isPlain(given: Readonly<Record<string, unknown>>): given is BuildSpec {
+  return Object.keys(given).every((key) => plain.has(key));
 }
 
 /**

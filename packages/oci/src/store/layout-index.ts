@@ -34,6 +34,9 @@ export class LayoutIndex {
   }
 
   static parse(bytes: Uint8Array, what: string): LayoutIndex {
+    // As that of the layer cache is.
+    const empty = LayoutIndex.empty();
+    if (Buffer.compare(bytes, empty.bytes()) === 0) return empty;
     return new LayoutIndex(parseIndex(bytes, undefined, what));
   }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Blob, Bytes, Options, ReferrerSource, Store } from "../content.ts";
 import { type Descriptor, isDocumentType } from "../descriptor.ts";
 import { type Digest, digestAlgorithm, Digester, digestHex, isDigest } from "../digest.ts";
-import { parseLayoutMarker } from "../documents.ts";
+import { parseLayoutMarker, usualLayoutMarker } from "../documents.ts";
 import { OciError } from "../errors.ts";
 import { hasCode, isMissing, readFileBytes, readSmallFile, writeFileBytes } from "./file-bytes.ts";
 import { isTemporary, makeFolder, removeStale, temporaryPath } from "./folder.ts";
@@ -52,7 +52,7 @@ export class LayoutStore implements Store, ReferrerSource {
         );
       await mkdir(join(directory, "blobs", "sha256"), { recursive: true });
       await store.#createOnce("index.json", LayoutIndex.empty().bytes());
-      await store.#createOnce("oci-layout", new TextEncoder().encode('{"imageLayoutVersion":"1.0.0"}'));
+      await store.#createOnce("oci-layout", usualLayoutMarker);
     }
     await removeStale(directory);
     return LayoutStore.open(directory);
