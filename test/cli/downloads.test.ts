@@ -189,6 +189,32 @@ test("the password in a URL is sent, and is neither in messages nor in the lock 
     expect(await readFile(join(parentPath, name), "utf8")).not.toContain("s3cret");
 });
 
+test("values of a URL's query are sent and name the file in the lock, and are in no message", async () => {
+  await using server = await serve((request, response) => {
+    response.writeHead(request.url === "/file?v=1&token=s3cret" ? 200 : 404).end("content");
+  });
+  await work.write({ Dockerfile: `FROM scratch\nARG T\nARG F=file\nADD ${server.url}$F?v=1&token=$T#part /\n` });
+  const token = ["--build-arg", "T=s3cret"];
+  const locked = await work.lading(["lock", ...token]);
+  expect(locked.stderr).toContain(`added ${server.url}file?v=…&token=…#part: sha256:`);
+  expect(Object.keys(JSON.parse(await work.read("lading.lock")).urls)).toEqual([
+    `${server.url}file?v=1&token=s3cret#part`,
+  ]);
+  expect(await build("--locked", ...token)).toMatchObject({ status: 0, stderr: "" });
+  await work.write({ "lading.lock": (await work.read("lading.lock")).replace(/sha256:\w{4}/, "sha256:0000") });
+  const messages = [
+    locked,
+    await build(...token),
+    await work.lading(["build", "-o", "oci:out", "--offline", "--build-arg", "F=none", ...token]),
+    await build(...token, "--build-arg", "F=none"),
+    await build(...token, "--build-arg", "F=none", "--locked"),
+    await build(...token, "--build-arg", "F=none?s3cret&"),
+  ];
+  expect(messages.map(({ status }) => status)).toEqual([0, 1, 1, 1, 1, 1]);
+  for (const { stderr } of messages) expect(stderr).toMatch(/\?(?:…&)?v=…&token=…#part/);
+  expect(JSON.stringify(messages)).not.toContain("s3cret");
+});
+
 test("lading lock takes secrets for hosts, as a build does", async () => {
   await using server = await serve((request, response) => {
     response.writeHead(request.headers.authorization === "Bearer t0k" ? 200 : 401).end("content");

@@ -20,7 +20,7 @@ export { type DockerfileUrls, dockerfileUrls, type UnknownUrl } from "./dockerfi
 export type { DockerfileRequest, FetchedFile, FetchFileOptions } from "./dockerfile/dockerfile-request.ts";
 export { parseDockerfile } from "./dockerfile/parse-dockerfile.ts";
 export { urlAuthorization } from "./dockerfile/url-authorization.ts";
-export { withoutUserinfo } from "./dockerfile/without-userinfo.ts";
+export { shownUrl, withoutUserinfo } from "./dockerfile/shown-url.ts";
 export type { Dockerfile } from "./dockerfile/syntax.ts";
 export {
   type DescribedExecutable,

@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { readFile, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { BuildError, type DockerfileRequest, type FetchedFile, LayerCache, withoutUserinfo } from "@lading/builder";
+import {
+  BuildError,
+  type DockerfileRequest,
+  type FetchedFile,
+  LayerCache,
+  shownUrl,
+  withoutUserinfo,
+} from "@lading/builder";
 import { type Digest, isDigest, type Options } from "@lading/oci";
 import * as z from "zod";
 import { isOffline } from "./offline.ts";
@@ -99,7 +106,7 @@ export class Downloads {
       const hint = "hint" in cause && typeof cause.hint === "string" ? { hint: cause.hint } : {};
       throw new BuildError(
         "SOURCE_MISSING",
-        `Cannot fetch "${withoutUserinfo(url)}": ${cause.message.replace(/^GET \S+: /, "")}`,
+        `Cannot fetch "${shownUrl(url)}": ${cause.message.replace(/^GET \S+: /, "")}`,
         {
           cause,
           ...hint,
@@ -115,12 +122,12 @@ export class Downloads {
     if (known === undefined)
       throw new BuildError(
         "SOURCE_MISSING",
-        `Cannot fetch "${withoutUserinfo(url)}" offline: it was never fetched with the cache "${cache.folder}"`,
+        `Cannot fetch "${shownUrl(url)}" offline: it was never fetched with the cache "${cache.folder}"`,
         { hint: "Run the build once without --offline, or put the file into the context" },
       );
     this.#options.onEvent?.({
       type: "note",
-      message: `offline: ${withoutUserinfo(url)} is taken for ${known.digest}, as of ${new Date(known.at).toISOString()}`,
+      message: `offline: ${shownUrl(url)} is taken for ${known.digest}, as of ${new Date(known.at).toISOString()}`,
     });
     return known;
   }

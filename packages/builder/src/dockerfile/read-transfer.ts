@@ -7,11 +7,11 @@ import { blame, blaming, dockerfileError } from "./dockerfile-error.ts";
 import type { DockerfileRequest, FetchedFile } from "./dockerfile-request.ts";
 import { expandHeredoc, type Lookup } from "./expand-word.ts";
 import { chmodRule, splitOwner } from "./instruction-values.ts";
+import { shownUrl } from "./shown-url.ts";
 import type { Expand } from "./stage-config.ts";
 import type { AddInstruction, CopyInstruction, Dockerfile, Word } from "./syntax.ts";
 import type { GivenFile, Transfer } from "./transfer.ts";
 import { urlAuthorization } from "./url-authorization.ts";
-import { withoutUserinfo } from "./without-userinfo.ts";
 
 export interface TransferWords {
   readonly file: Dockerfile;
@@ -117,7 +117,7 @@ async function fetchUrl(
 ): Promise<GivenFile> {
   const { file, fetch, secrets, timestamp, signal } = words;
   const cannot = (why: string, hint: string): BuildError =>
-    dockerfileError(file, word, `Cannot ${add === undefined ? "copy" : "add"} "${withoutUserinfo(url)}": ${why}`, {
+    dockerfileError(file, word, `Cannot ${add === undefined ? "copy" : "add"} "${shownUrl(url)}": ${why}`, {
       hint,
     });
   if (add === undefined) throw cannot("COPY takes no URL", "Write ADD for what is fetched");
@@ -156,10 +156,7 @@ async function verify(url: string, file: FetchedFile, checksum: string): Promise
     throw new BuildError("SPEC", `Cannot use the checksum "${checksum}": expected sha256: and 64 hexadecimal digits`);
   const actual = algorithm === "sha256" ? file.digest : await checksumOf(file, algorithm);
   if (actual === checksum) return;
-  throw new BuildError(
-    "SOURCE_CHANGED",
-    `Cannot add "${withoutUserinfo(url)}": its checksum is ${actual}, not ${checksum}`,
-  );
+  throw new BuildError("SOURCE_CHANGED", `Cannot add "${shownUrl(url)}": its checksum is ${actual}, not ${checksum}`);
 }
 
 async function checksumOf(file: FetchedFile, algorithm: string): Promise<string> {

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { urlAuthorization } from "@lading/builder";
+import { shownUrl, urlAuthorization } from "@lading/builder";
 import { BaseCache } from "../base-cache.ts";
 import { describeByFlags } from "../build/describe-by-flags.ts";
 import { cacheFolder } from "../cache-folder.ts";
@@ -98,7 +98,8 @@ function tell(
   process.stdout.write(json ? `${JSON.stringify(document, undefined, 2)}\n` : `${path}\n`);
 }
 
-function describe({ place, state, digest, before, platforms }: LockChange): string {
+function describe({ place: whole, state, digest, before, platforms }: LockChange): string {
+  const place = shownUrl(whole);
   const which = platforms.length === 0 ? "" : ` (${platforms.join(", ")})`;
   return state === "moved"
     ? `moved ${place}: ${before} is ${digest} now${which}`

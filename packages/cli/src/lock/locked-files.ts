@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { BuildError, type DockerfileRequest, withoutUserinfo } from "@lading/builder";
+import { BuildError, type DockerfileRequest, shownUrl, withoutUserinfo } from "@lading/builder";
 import { lockName } from "./lock-name.ts";
 
 type Fetch = NonNullable<DockerfileRequest["fetch"]>;
@@ -13,18 +13,21 @@ export async function fetchLocked(folder: string, strict: boolean, fetch: Fetch)
   if (!existsSync(join(folder, lockName))) return fetch;
   const lock = await (await import("./lock-file.ts")).readLock(folder);
   return async (url, options) => {
-    const bare = withoutUserinfo(url);
-    const locked = lock?.urls?.[bare];
+    const locked = lock?.urls?.[withoutUserinfo(url)];
     if (locked === undefined && strict && options.checksum === undefined)
-      throw new BuildError("SOURCE_CHANGED", `Cannot add "${bare}" with --locked: ${lockName} does not have it`, {
-        hint: "Run `lading lock` with the same --build-arg and --platform to add it, or write --checksum",
-      });
+      throw new BuildError(
+        "SOURCE_CHANGED",
+        `Cannot add "${shownUrl(url)}" with --locked: ${lockName} does not have it`,
+        {
+          hint: "Run `lading lock` with the same --build-arg and --platform to add it, or write --checksum",
+        },
+      );
     const file = await fetch(url, { ...options, checksum: options.checksum ?? locked });
     const { digest } = file;
     if (locked === undefined || locked === digest) return file;
     throw new BuildError(
       "SOURCE_CHANGED",
-      `Cannot add "${bare}": it is ${digest} now, and ${lockName} says ${locked}`,
+      `Cannot add "${shownUrl(url)}": it is ${digest} now, and ${lockName} says ${locked}`,
       {
         hint: "Run `lading lock --update` if that is meant",
       },
