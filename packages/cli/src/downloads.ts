@@ -40,6 +40,9 @@ const recordSchema = z.strictObject({
 });
 type Download = z.output<typeof recordSchema>;
 
+// Milliseconds: often enough for a bar that moves, seldom enough for a log of JSON lines.
+const tellEvery = 100;
+
 /**
  * What ADD fetches by URL. The content goes into the cache, by its digest, and of each URL is noted what it gave: the server
  * is asked whether that is still it, by its ETag, and sends it again only when not. What a checksum or a lock names and the
@@ -92,10 +95,17 @@ export class Downloads {
       if (file === undefined && known !== undefined) return { ...known, at: Date.now() };
       if (file === undefined) throw new Error("it is said to be unchanged, and was never asked for");
       const hash = createHash("sha256");
+      const begun = performance.now();
+      let told = begun;
+      this.#tell({ type: "download-start", url: shownUrl(url), size: file.size });
       for await (const chunk of file.bytes) {
         hash.update(chunk);
         blob.write(chunk);
+        if (performance.now() - told < tellEvery) continue;
+        told = performance.now();
+        this.#tell({ type: "download-progress", url: shownUrl(url), done: blob.size });
       }
+      this.#tell({ type: "download-done", url: shownUrl(url), size: blob.size, ms: performance.now() - begun });
       const digest = `sha256:${hash.digest("hex")}` as const;
       cache.commitBlob(blob, digest);
       const { etag, lastModified: modified } = file;
@@ -125,11 +135,13 @@ export class Downloads {
         `Cannot fetch "${shownUrl(url)}" offline: it was never fetched with the cache "${cache.folder}"`,
         { hint: "Run the build once without --offline, or put the file into the context" },
       );
-    this.#options.onEvent?.({
-      type: "note",
-      message: `offline: ${shownUrl(url)} is taken for ${known.digest}, as of ${new Date(known.at).toISOString()}`,
-    });
+    const time = new Date(known.at).toISOString();
+    this.#tell({ type: "note", message: `offline: ${shownUrl(url)} is taken for ${known.digest}, as of ${time}` });
     return known;
+  }
+
+  #tell(event: ProgressEvent): void {
+    this.#options.onEvent?.(event);
   }
 }
 

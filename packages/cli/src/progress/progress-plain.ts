@@ -89,6 +89,9 @@ export class PlainProgress implements Progress {
       case "blob-done":
         if (event.kind === "layer") this.#line(`${blobName(event)}: ${blobOutcome(event)}`);
         break;
+      case "download-start":
+      case "download-progress":
+      case "download-done":
       case "verify-start":
       case "verify-progress":
       case "write-start":

@@ -65,6 +65,31 @@ test("a terminal shows a row for each layer, redrawn in place", () => {
   expect(screen.lines()).toEqual([""]);
 });
 
+test("a download has a row with its pace on a terminal, and no line in a log", () => {
+  const screen = new Screen(true, 90);
+  const log = new Screen(false);
+  const progress = new TerminalProgress(screen, styleFor(screen, { NO_COLOR: "1" }));
+  const lines = createProgress("plain", { stream: log, env: { NO_COLOR: "1" } });
+  const tell = (event: Parameters<typeof progress.event>[0]): void =>
+    [progress, lines].forEach((one) => one.event(event));
+  tell({ type: "download-start", url: "https://a.example/big.tar", size: 20_000_000 });
+  tell({ type: "download-start", url: "https://a.example/unsized", size: undefined });
+  vi.advanceTimersByTime(1000);
+  tell({ type: "download-progress", url: "https://a.example/big.tar", done: 10_000_000 });
+  tell({ type: "download-progress", url: "https://a.example/unsized", done: 3000 });
+  progress.draw();
+  expect(screen.lines()).toEqual([
+    expect.stringMatching(/^. https:\/\/a\.example\/big\.tar  ━+ +10\.0 MB \/ 20\.0 MB +10\.0 MB\/s$/),
+    expect.stringMatching(/^. https:\/\/a\.example\/unsized +3\.0 kB$/),
+    "",
+  ]);
+  tell({ type: "download-done", url: "https://a.example/big.tar", size: 20_000_000, ms: 2000 });
+  progress.draw();
+  expect(screen.lines()[0]).toBe("✔ https://a.example/big.tar  20.0 MB  2.00 s");
+  progress.end();
+  expect(log.writes).toEqual([]);
+});
+
 test("each redraw is one write, and no row is wider than the terminal", () => {
   const screen = new Screen(true, 30);
   const progress = new TerminalProgress(screen, styleFor(screen, {}));
