@@ -40,3 +40,10 @@ test.each(["oci:", "oci::tag", "docker-archive:", "", "oci:a\0b", "dir:/tmp/x", 
     expect(() => parsePlace(text)).toThrow(SyntaxError);
   },
 );
+
+test.each(["/tmp/app.tar", "./app.tar", "../app.tar", "./layout:1"])(
+  "a path alone, %s, is told what goes before it",
+  (text) => {
+    expect(() => parsePlace(text)).toThrow("before a path goes what is there: oci-archive:, docker-archive: or oci:");
+  },
+);

@@ -50,6 +50,10 @@ export function parsePlace(text: string): Place {
     throw new SyntaxError(
       `Cannot parse place ${JSON.stringify(text)}: "${prefix}:" is not one of ${[...Object.keys(files), "podman", "containerd", "docker", "docker://"].join(", ")}`,
     );
+  if (/^\.{0,2}\//.test(text))
+    throw new SyntaxError(
+      `Cannot parse place ${JSON.stringify(text)}: before a path goes what is there: oci-archive:, docker-archive: or oci:`,
+    );
   return { transport: "registry", reference: parseReference(text) };
 }
 
