@@ -7,6 +7,8 @@ import { ChangeTimes } from "./change-times.ts";
 
 /** Mode, size, mtime, ctime, inode, device, names and folder of each thing. */
 const COLUMNS = 8;
+/** Things whose numbers are in one array: one that grows would be copied, and its memory touched, again and again. */
+const CHUNK = 256;
 
 /**
  * What a walk found, in its order. A project has tens of thousands of files, and mostly none of them has changed: so this
@@ -16,7 +18,8 @@ export class Snapshot {
   /** Folders below the one walked that something was found in, with a slash at the end; "" for that itself. */
   readonly #folders: string[] = [];
   readonly #names: string[] = [];
-  #numbers = new Float64Array(64 * COLUMNS);
+  readonly #numbers: Float64Array[] = [];
+  #last = new Float64Array();
   /** Whether it has the times of folders, which change with what is in them. */
   readonly folderTimes: boolean;
   readonly #times: ChangeTimes;
@@ -39,10 +42,10 @@ export class Snapshot {
   }
 
   add(folder: number, name: string, stat: Stats): void {
-    const at = this.#names.push(name) * COLUMNS;
-    if (at > this.#numbers.length) this.#grow();
-    const numbers = this.#numbers;
-    const first = at - COLUMNS;
+    const index = this.#names.push(name) - 1;
+    const first = (index % CHUNK) * COLUMNS;
+    if (first === 0) this.#numbers.push((this.#last = new Float64Array(CHUNK * COLUMNS)));
+    const numbers = this.#last;
     numbers[first] = stat.mode;
     numbers[first + 7] = folder;
     if (isFolder(stat.mode)) {
@@ -86,18 +89,13 @@ export class Snapshot {
 
   /** Enters all of it. */
   hash(hash: Hash): void {
-    hash.update(this.#numbers.subarray(0, this.length * COLUMNS));
+    for (const [at, numbers] of this.#numbers.entries())
+      hash.update(numbers.subarray(0, (this.length - at * CHUNK) * COLUMNS));
     hashText(hash, `${this.length} ${this.leftOut}\0${this.#folders.join("\0")}\0`);
     hashText(hash, this.#names.join("\0"));
   }
 
   #number(index: number, column: number): number {
-    return this.#numbers[index * COLUMNS + column] ?? 0;
-  }
-
-  #grow(): void {
-    const larger = new Float64Array(this.#numbers.length * 2);
-    larger.set(this.#numbers);
-    this.#numbers = larger;
+    return this.#numbers[Math.trunc(index / CHUNK)]?.[(index % CHUNK) * COLUMNS + column] ?? 0;
   }
 }
