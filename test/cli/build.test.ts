@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { rename, rm, stat } from "node:fs/promises";
+import { readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import * as z from "zod";
+import { installed, run } from "../interop/command.ts";
+import { ladingCommand } from "../interop/lading.ts";
 import { workspace } from "./workspace.ts";
 
 const digest = /^sha256:[0-9a-f]{64}\n$/;
@@ -445,3 +447,37 @@ test("build --watch sees a Dockerfile that a description names outside of the co
   }
   expect(await ended).toEqual([130, null]);
 });
+
+test.runIf(installed("strace"))(
+  "a Node project that nothing changed in is looked at, and none of its files is opened but what describes it",
+  async () => {
+    await using work = await workspace({
+      "package.json": '{ "name": "app", "main": "main.js", "dependencies": { "a": "1.0.0" } }',
+      "package-lock.json": JSON.stringify({
+        lockfileVersion: 3,
+        packages: {
+          "": { name: "app", dependencies: { a: "1.0.0" } },
+          "node_modules/a": { version: "1.0.0" },
+        },
+      }),
+      ".dockerignore": "*.md\n",
+      "main.js": "",
+      "lib/key.pem": "no key",
+      "node_modules/a/package.json": '{ "name": "a", "version": "1.0.0" }',
+      "node_modules/a/index.js": "",
+    });
+    const args = ["build", "--from", "scratch", "-o", "oci:../out"];
+    const first = await work.lading(args);
+    // Until times of files are settled, also for file systems that keep whole seconds.
+    await new Promise((resolve) => setTimeout(resolve, 2100));
+    expect(await work.lading(args)).toMatchObject({ status: 0, stdout: first.stdout });
+
+    const log = join(work.path, "..", "strace.log");
+    const trace = ["-f", "-qq", "-e", "trace=open,openat,openat2", "-o", log, ladingCommand, ...args];
+    expect(await run("strace", trace, { cwd: work.path, env: { LADING_CACHE_DIR: work.cache } })).toBe(first.stdout);
+
+    const opened = (await readFile(log, "utf8")).split("\n").filter((line) => !line.includes("O_DIRECTORY"));
+    const names = opened.flatMap((line) => new RegExp(`"${work.path}/([^"]+)".* = \\d`).exec(line)?.[1] ?? []);
+    expect([...new Set(names)].toSorted()).toEqual([".dockerignore", "package-lock.json", "package.json"]);
+  },
+);
