@@ -164,10 +164,10 @@ test.runIf(canBe)("bases that were unpacked without root are listed, and cleared
   const flags = ["-q", "-o", "oci:out", "--build-context", "base=oci:base-image"];
   expect(await user.lading(["build", ...flags])).toMatchObject({ status: 0, stderr: "" });
   const places = "~/.cache/lading/mounts ~/.local/share/lading/build/ids-*/trees";
-  expect((await user.sh(`find ${places} -mindepth 1 -maxdepth 1 | wc -l`)).stdout).toBe("2\n");
+  expect((await user.sh(`find ${places} -mindepth 1 -maxdepth 1 | wc -l`)).stdout).toBe("3\n");
 
   const listed = await user.lading(["cache", "--json"]);
-  expect(JSON.parse(listed.stdout)).toMatchObject({ bases: 1, mounts: 1 });
+  expect(JSON.parse(listed.stdout)).toMatchObject({ bases: 2, mounts: 1 });
   expect(await user.lading(["cache", "clear"])).toMatchObject({ status: 0, stderr: "" });
   expect(JSON.parse((await user.lading(["cache", "--json"])).stdout)).toMatchObject({
     blobs: 0,

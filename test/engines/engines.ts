@@ -20,7 +20,8 @@ const network = ["iptables", "ip"];
 export const runc: EngineFixture = {
   name: "runc",
   isHere: isRoot && installed("runc", "cni/bridge", "catatonit", "busybox", ...network),
-  start: () => underTest((root) => ({ name: "runc", root })),
+  // Overlays are mounted by options with commas and colons in them.
+  start: () => underTest((root) => ({ name: "runc", root: join(root, 'an "odd": place, \\here') })),
 };
 
 export const podman: EngineFixture = {

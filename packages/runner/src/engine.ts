@@ -1,4 +1,4 @@
-import type { Descriptor, Digest, Image, ImageConfig, Options, Source } from "@lading/oci";
+import type { Descriptor, Digest, Image, ImageConfig, LayerIndex, Options, Source } from "@lading/oci";
 import type { ContainerPlan } from "./container-plan.ts";
 import type { Isolation } from "./isolation/isolation.ts";
 import type { NetworkSource, PortMapping } from "./run-spec.ts";
@@ -70,6 +70,8 @@ export interface ImportOptions extends Options {
   readonly name?: string | undefined;
   /** The index that it was chosen from, of the same source: the name may have the digest of that. */
   readonly index?: Descriptor | undefined;
+  /** What layers hold that were read before, by diffID: an engine need not read them again for it. */
+  readonly indexes?: ReadonlyMap<Digest, LayerIndex> | undefined;
 }
 
 /** The images of an engine. They get there only by `import`: no engine pulls. */

@@ -56,6 +56,7 @@ export async function importImage(
   { name, index = isIndexType(root.mediaType) ? root : undefined, ...options }: ImportImageOptions,
 ): Promise<EngineImage> {
   const image = await checkImport(engine, source, root, options);
-  const { signal } = options;
-  return await engine.images.import(source, image.descriptor, { name, index, signal });
+  const { signal, facts } = options;
+  const indexes = facts.memory.layers;
+  return await engine.images.import(source, image.descriptor, { name, index, indexes, signal });
 }

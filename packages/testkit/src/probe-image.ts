@@ -59,9 +59,12 @@ const applets =
 const folders: readonly ProbeFile[] = [
   { path: "root", mode: 0o700 },
   { path: "tmp", mode: 0o1777 },
+  { path: "home" },
   { path: "home/app", uid: 1000, gid: 1000 },
+  { path: "etc" },
   { path: "etc/passwd", content: passwd, mode: 0o644 },
   { path: "etc/group", content: group, mode: 0o644 },
+  { path: "srv" },
   { path: "srv/data", uid: 1000, gid: 1000, mode: 0o750 },
   { path: "srv/data/seed", content: "seed\n", mode: 0o640, uid: 1000, gid: 1000 },
   { path: "gone", content: "of the layer below\n", mode: 0o644 },
@@ -69,15 +72,20 @@ const folders: readonly ProbeFile[] = [
 
 /**
  * An image of busybox and `/bin/probe`, which tells what it sees of its isolation (`parseProbe`);
- * FROM scratch, in three layers, the middle one compressed. Each call gives an image of its own.
+ * FROM scratch, in three layers that name the folders they stand on, the middle one compressed. Each call gives an image of its own.
  */
 export async function probeImage({ config = {}, files = [] }: ProbeImageOptions = {}): Promise<ProbeImage> {
   const store = new MemoryStore();
   const links = [...new Set(applets.split(" "))].map((name) => ({ path: `bin/${name}`, target: "busybox" }));
   const layers = [
-    await writeLayer(store, [{ path: "bin/busybox", content: await busybox() }, ...links]),
+    await writeLayer(store, [{ path: "bin" }, { path: "bin/busybox", content: await busybox() }, ...links]),
     await writeLayer(store, folders, true),
-    await writeLayer(store, [{ path: "bin/probe", content: probeScript }, { path: ".wh.gone", content: "" }, ...files]),
+    await writeLayer(store, [
+      { path: "bin" },
+      { path: "bin/probe", content: probeScript },
+      { path: ".wh.gone", content: "" },
+      ...files,
+    ]),
   ];
   const image = await writeImage(store, {
     config: {

@@ -45,7 +45,7 @@ export const command: Command = {
         ["  layers", formatSize(stats.bytes), formatCount(stats.blobs, "file")],
         ["  known builds of layers", "", formatCount(stats.records, "record")],
         ["  kept by RUN --mount=type=cache", formatSize(stats.mountBytes), formatCount(stats.mounts, "folder")],
-        ["  unpacked for RUN", formatSize(baseBytes), formatCount(bases.length, "base")],
+        ["  unpacked for RUN", formatSize(baseBytes), formatCount(bases.length, "folder")],
         ["  unfinished", formatSize(stats.temporaryBytes), ""],
       ];
       return print(

@@ -1,14 +1,18 @@
-import { join } from "node:path";
+import { readlinkSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { Digest } from "@lading/oci";
+import { readJson } from "../state/json-file.ts";
+import { hasCode } from "../state/system-error.ts";
 
 /*
  * Images below the state folder:
  *
- *   images/HEX/image.json    config and the manifest's digest; HEX is the image's ID
- *   images/HEX/tree          a symlink to the folder of its files
+ *   images/HEX/image.json    config, the manifest's digest and the names of its trees; HEX is the image's ID
+ *   images/HEX/tree          where an older version wrote it, that has no such names: a symlink to its only tree
  *   images/names/NAME        a symlink that says HEX and the name; called by the name, as in a URL
- *   trees/HEX/rootfs         files as a container sees them, for images of the same layers; HEX is the chain ID
- *   trees/HEX/tree.json      their size, and which of them have capabilities
+ *   trees/HEX/rootfs         files, for all images that have them: of a layer, and HEX is mostly its diffID; or of a
+ *                            layer with all below it, and HEX is the chain ID
+ *   trees/HEX/tree.json      their size, which of them have capabilities, and whether they are of a layer
  *   trees/HEX/mapped/        their owners as user namespaces have them: see `mapOwners`
  *
  * Folders HEX appear by rename, when all of them is there.
@@ -22,14 +26,29 @@ export function treesFolder(root: string): string {
   return join(root, "trees");
 }
 
-/** Where an image's files are, and what is known of them. */
-export function treeOf(root: string, image: Digest): string {
-  return join(imagesFolder(root), hexOf(image), "tree");
+/** The names of the trees that make up an image's files, the uppermost first; undefined where there is no image. */
+export function treeNames(root: string, hex: string): readonly string[] | undefined {
+  const folder = join(imagesFolder(root), hex);
+  const record = readJson(join(folder, "image.json"));
+  if (typeof record !== "object" || record === null) return undefined;
+  if ("trees" in record && Array.isArray(record.trees))
+    return record.trees.filter((name) => typeof name === "string" && /^[0-9a-f]{64}$/.test(name));
+  try {
+    return [basename(readlinkSync(join(folder, "tree")))];
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
 }
 
-/** Its files, which nobody writes to. */
-export function rootfsOf(root: string, image: Digest): string {
-  return join(treeOf(root, image), "rootfs");
+/** The trees that make up an image's files, the uppermost first. */
+export function treesOf(root: string, image: Digest): readonly string[] {
+  return (treeNames(root, hexOf(image)) ?? []).map((name) => join(treesFolder(root), name));
+}
+
+/** What a tree holds, which nobody writes to. */
+export function rootfsOf(tree: string): string {
+  return join(tree, "rootfs");
 }
 
 /** The digits of a digest. `digestHex` of @lading/oci is the same; a monitor does not load that. */

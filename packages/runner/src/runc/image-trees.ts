@@ -1,77 +1,171 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Descriptor, digestOf, type Image, openImage, type Options, type Source } from "@lading/oci";
+import {
+  type Digest,
+  digestOf,
+  type Image,
+  indexLayer,
+  type Layer,
+  type LayerIndex,
+  openLayer,
+  type Options,
+  Tree,
+} from "@lading/oci";
 import { chainIds } from "../containerd/chain-id.ts";
 import { hasCode } from "../state/system-error.ts";
-import { hexOf, treesFolder } from "./image-folder.ts";
-import { writeTreeRecord } from "./tree-record.ts";
+import { hexOf, rootfsOf, treesFolder } from "./image-folder.ts";
+import { hasFolders, loneLayer } from "./lone-layer.ts";
 import type { UnpackOptions } from "./special-files.ts";
-import { unpackImage } from "./unpack-image.ts";
+import { type LayerFacts, layerFacts } from "./tree-facts.ts";
+import { writeTreeRecord } from "./tree-record.ts";
+import { unpackAlone, type Unpacked, unpackMerged } from "./unpack.ts";
 
-export interface UnpackedImage {
-  readonly image: Image;
-  /** The name of its files. */
-  readonly tree: string;
+export interface EnsureOptions extends Options {
+  /** Of layers that were read before, by diffID: they are not read again for it, and those of others are added. */
+  readonly indexes?: Map<Digest, LayerIndex> | undefined;
 }
 
-/** The unpacked files of images, once for all images of the same layers. */
+const day = 24 * 60 * 60 * 1000; // milliseconds
+
+/** The most layers that stand each for itself: the names of all have to fit in one page. */
+const mostLayers = 100;
+
+/** The unpacked files of images, each layer once for all images that have it. */
 export class ImageTrees {
-  readonly #folder: string;
+  readonly #root: string;
   readonly #how: Omit<UnpackOptions, "signal">;
 
   /** @param root - The state folder. */
   constructor(root: string, how: Omit<UnpackOptions, "signal"> = {}) {
-    this.#folder = treesFolder(root);
+    this.#root = root;
     this.#how = how;
   }
 
-  /** Opens an image, and unpacks its files when they are not here yet. Throws as `openImage` and `unpackImage`. */
-  async unpack(source: Source, root: Descriptor, options: Options = {}): Promise<UnpackedImage> {
-    const image = await openImage(source, root, options);
-    return { image, tree: await this.ensure(image, options) };
+  /**
+   * The names of the trees that an image's files are made of, the uppermost first, which are unpacked when they are not
+   * here yet: a tree for each layer that stands alone, down to one that does not; that is merged with all below it.
+   * Throws as `indexLayer` and `unpackMerged`.
+   */
+  async ensure({ layers }: Pick<Image, "layers">, options: EnsureOptions = {}): Promise<readonly string[]> {
+    const chain = chainIds(layers.map(({ diffId }) => diffId)).map(hexOf);
+    const known = { indexes: new Map<Digest, LayerIndex>(), ...options };
+    // A layer that an image has twice is seen where it is uppermost.
+    const names = new Set<string>();
+    for (const [index, layer] of [...layers.entries()].toReversed()) {
+      const alone = names.size < mostLayers && !this.has(chain[index] ?? "");
+      const own = alone ? await this.layer(layer, layers.slice(0, index), known) : undefined;
+      names.add(own ?? (await this.merged(layers.slice(0, index + 1), known)));
+      if (own === undefined) break;
+    }
+    return names.size > 0 ? [...names] : [await this.merged([], known)];
   }
 
-  /** The name of an image's files, which are unpacked when they are not here yet. Throws as `unpackImage`. */
-  async ensure(image: Image, options: Options = {}): Promise<string> {
-    const name = this.nameOf(image);
-    if (this.has(name)) return name;
-    const made = this.#temporary();
-    // What is unpacked has programs that run as root for whoever starts them: none but root may reach them.
-    mkdirSync(made, { recursive: true, mode: 0o700 });
-    try {
-      const { size, special } = await unpackImage(image, join(made, "rootfs"), { ...options, ...this.#how });
-      writeTreeRecord(made, size, special);
-      renameSync(made, join(this.#folder, name));
-    } catch (error) {
-      await rm(made, { recursive: true, force: true });
-      // Another process was faster.
-      if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;
+  /** The name of the tree of a layer that may be laid over those below it, the lowest first; undefined when it may not. */
+  async layer(layer: Layer, below: readonly Layer[], options: EnsureOptions = {}): Promise<string | undefined> {
+    const isAbove = async ({ needed }: LayerFacts): Promise<boolean> =>
+      needed.length === 0 || hasFolders(Tree.of(await indexesOf(below, options)), needed);
+    for (const name of layerNames(layer.diffId)) {
+      const facts = layerFacts(this.folder(name));
+      if (facts !== undefined) return (await isAbove(facts)) ? name : undefined;
     }
+    // What is here all the same was merged, with nothing below it.
+    if (this.has(layerNames(layer.diffId)[0])) return undefined;
+    const index = await indexOf(layer, options);
+    const lone = loneLayer(index, this.#how);
+    if (lone === undefined || !(await isAbove(lone))) return undefined;
+    const name = layerNames(layer.diffId)[lone.needed.length === 0 ? 0 : 1];
+    await this.#make(name, (folder) => unpackAlone({ layer, index }, lone, folder, { ...options, ...this.#how }));
     return name;
   }
 
-  /** What the files of an image are called, whether they are here or not. */
-  nameOf({ config }: Image): string {
-    return hexOf(chainIds(config.rootfs.diff_ids).at(-1) ?? digestOf(""));
+  /** The name of the one tree of all these layers, the lowest first. */
+  async merged(layers: readonly Layer[], options: EnsureOptions = {}): Promise<string> {
+    const diffIds = layers.map(({ diffId }) => diffId);
+    const name = hexOf(chainIds(diffIds).at(-1) ?? digestOf(""));
+    if (this.has(name)) return name;
+    const indexes = await indexesOf(layers, options);
+    const indexed = layers.flatMap((layer, at) => (indexes[at] === undefined ? [] : [{ layer, index: indexes[at] }]));
+    await this.#make(name, (folder) => unpackMerged(indexed, folder, { ...options, ...this.#how }));
+    return name;
+  }
+
+  /** All names that trees of an image's files may have, whether they are here or not. */
+  namesOf({ config }: Image): readonly string[] {
+    const { diff_ids: diffIds } = config.rootfs;
+    return [...new Set([...diffIds.flatMap(layerNames), ...[...chainIds(diffIds), digestOf("")].map(hexOf)])];
+  }
+
+  /** The names of what was not used for a day: whoever unpacks has been killed, or an image has it. */
+  abandoned(): readonly string[] {
+    return this.all().filter((name) => {
+      const changed = statSync(this.folder(name), { throwIfNoEntry: false })?.mtimeMs;
+      return changed !== undefined && Date.now() - changed > day;
+    });
+  }
+
+  /** The names of all that is here, whole or not: those of what is being unpacked begin with a dot. */
+  all(): readonly string[] {
+    try {
+      return readdirSync(treesFolder(this.#root));
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) return [];
+      throw error;
+    }
   }
 
   has(name: string): boolean {
-    return existsSync(join(this.#folder, name));
+    return existsSync(this.folder(name));
+  }
+
+  folder(name: string): string {
+    return join(treesFolder(this.#root), name);
   }
 
   /** Deletes files that no image has any more. */
   async sweep(name: string, isUsed: () => boolean): Promise<void> {
     if (isUsed() || !this.has(name)) return;
     const gone = this.#temporary();
-    renameSync(join(this.#folder, name), gone);
+    renameSync(this.folder(name), gone);
     // An image of them may have come in between, and found them.
-    if (isUsed() && !this.has(name)) renameSync(gone, join(this.#folder, name));
+    if (isUsed() && !this.has(name)) renameSync(gone, this.folder(name));
     else await rm(gone, { recursive: true, force: true });
   }
 
-  #temporary(): string {
-    return join(this.#folder, `.${randomBytes(6).toString("hex")}`);
+  async #make(name: string, unpack: (folder: string) => Promise<Unpacked>): Promise<void> {
+    const made = this.#temporary();
+    // What is unpacked has programs that run as root for whoever starts them: none but root may reach them.
+    mkdirSync(made, { recursive: true, mode: 0o700 });
+    try {
+      writeTreeRecord(made, await unpack(rootfsOf(made)));
+      renameSync(made, this.folder(name));
+    } catch (error) {
+      await rm(made, { recursive: true, force: true });
+      // Another process was faster.
+      if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;
+    }
   }
+
+  #temporary(): string {
+    return this.folder(`.${randomBytes(6).toString("hex")}`);
+  }
+}
+
+/** What the tree of a layer is called; and where it needs folders below it, which the lowest layer has not. */
+function layerNames(diffId: Digest): readonly [string, string] {
+  return [hexOf(diffId), hexOf(digestOf(`above others: ${diffId}`))];
+}
+
+async function indexesOf(layers: readonly Layer[], options: EnsureOptions): Promise<readonly LayerIndex[]> {
+  const indexes: LayerIndex[] = [];
+  for (const layer of layers) indexes.push(await indexOf(layer, options));
+  return indexes;
+}
+
+async function indexOf(layer: Layer, { indexes, signal }: EnsureOptions): Promise<LayerIndex> {
+  const { diffId } = layer;
+  const index = indexes?.get(diffId) ?? (await indexLayer(openLayer(layer, { diffId, signal }), { signal }));
+  indexes?.set(diffId, index);
+  return index;
 }

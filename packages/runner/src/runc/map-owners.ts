@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, lchownSync, lstatSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Digest, Options } from "@lading/oci";
+import type { Options } from "@lading/oci";
 import type { IdRange } from "../run-spec.ts";
 import type { IdMaps } from "../spec/namespaces.ts";
 import { hasCode } from "../state/system-error.ts";
-import { rootfsOf, treeOf } from "./image-folder.ts";
-import { withOverlay } from "./overlay.ts";
+import { rootfsOf } from "./image-folder.ts";
+import { likeRoot, OverlayFolder } from "./overlay-folder.ts";
+import { metacopy, withOverlay } from "./overlay.ts";
 import { makeSpecialFiles } from "./special-files.ts";
 import { readTreeRecord } from "./tree-record.ts";
 
@@ -15,28 +16,22 @@ const setuid = 0o4000;
 const setgid = 0o2000;
 
 /**
- * Makes the folder `mapped`: to be laid over an image's files so that they have the owners that a user
+ * Makes the folder `mapped`: to be laid over a tree's files so that they have the owners that a user
  * namespace knows. It holds every file by owner and mode, and none by content: overlays can do that
  * ("metacopy"), and an image is not copied for each container. It appears by rename.
  */
-export async function mapOwners(
-  root: string,
-  image: Digest,
-  maps: IdMaps,
-  mapped: string,
-  options: Options = {},
-): Promise<void> {
+export async function mapOwners(tree: string, maps: IdMaps, mapped: string, options: Options = {}): Promise<void> {
   const folder = join(dirname(mapped), `.${randomBytes(6).toString("hex")}`);
-  const [upper, work] = [join(folder, "upper"), join(folder, "work")];
   try {
-    for (const path of [folder, upper, work]) mkdirSync(path, { recursive: true, mode: 0o700 });
-    const lower = rootfsOf(root, image);
-    chmodSync(upper, lstatSync(lower).mode & 0o7777);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const lower = rootfsOf(tree);
+    const overlay = OverlayFolder.make(folder, [lower]);
+    likeRoot(overlay.upper, { root: lower });
     await withOverlay(
-      { lower: [lower], upper, work, metacopy: true },
+      { folder: overlay, options: metacopy },
       async (view) => {
         chownTree(Buffer.from(view), maps);
-        const capable = (readTreeRecord(treeOf(root, image))?.capable ?? []).map(({ names, header, xattrs }) => {
+        const capable = (readTreeRecord(tree)?.capable ?? []).map(({ names, header, xattrs }) => {
           const mappedHeader = { ...header, ...mappedOwner(header, maps) };
           return { names, header: mappedHeader, xattrs };
         });
@@ -44,7 +39,7 @@ export async function mapOwners(
       },
       options,
     );
-    renameSync(upper, mapped);
+    renameSync(overlay.upper, mapped);
   } catch (error) {
     // Another process was faster.
     if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;

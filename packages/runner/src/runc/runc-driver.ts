@@ -1,10 +1,11 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Options } from "@lading/oci";
 import type { ExecSpec, Process, Stdio } from "../engine.ts";
 import { RunnerError } from "../errors.ts";
 import { readHost } from "../host/read-host.ts";
+import type { Accounts } from "../image/user.ts";
 import { idOutside } from "../isolation/id-map.ts";
 import { runtimeSpec } from "../runtime-spec.ts";
 import type { IdMaps } from "../spec/namespaces.ts";
@@ -20,15 +21,16 @@ import type { Task, TaskDriver, TaskRequest } from "../supervisor/task.ts";
 import { terminalSize } from "../supervisor/terminal.ts";
 import { cgroupOf, cgroupsOf, removeCgroups } from "./cgroups.ts";
 import { execSpec } from "./exec-spec.ts";
-import { rootfsOf } from "./image-folder.ts";
+import { withImageFiles } from "./image-files.ts";
 import { lowerFolders } from "./lower-folders.ts";
-import { type Overlay, rootPlace, sharedMemoryPlace, withMounts, withOverlay } from "./overlay.ts";
+import { likeRoot, OverlayFolder } from "./overlay-folder.ts";
+import { metacopy, type Overlay, rootPlace, sharedMemoryPlace, withMounts, withOverlay } from "./overlay.ts";
 import { beginProgram, type RuntimeProcess } from "./runtime-process.ts";
 import { Runtime } from "./runtime.ts";
 import { parentOf, resizeTerminal } from "./terminal.ts";
 
 /*
- * Below a container's folder, in `task`: `upper` and `work` of its overlay, from `create` to `remove`;
+ * Below a container's folder, in `task`: its overlay, see overlay-folder.ts, from `create` to `remove`;
  * `config.json`, `fstab`, `pid` and `runtime.log` of one start; folders `exec-…`, each as long as its program.
  */
 
@@ -44,14 +46,8 @@ export class RuncDriver implements TaskDriver {
 
   /** Makes what a container keeps from start to start: the folders that it writes to. */
   async prepare(record: Pick<ContainerRecord, "id" | "plan" | "image">): Promise<void> {
-    const idMaps = idMapsOf(this.#store, record);
-    const lower = await lowerFolders(this.#store.root, record.image.id, idMaps);
-    const task = this.#task(record);
-    for (const name of ["", "upper", "work"]) mkdirSync(join(task, name), { mode: 0o700 });
-    // What / is to the program: its owner and mode are those of the uppermost folder.
-    const { uid, gid, mode } = lstatSync(lower[0] ?? "/");
-    chownSync(join(task, "upper"), uid, gid);
-    chmodSync(join(task, "upper"), mode & 0o7777);
+    const lower = await lowerFolders(this.#store.root, record.image.id, idMapsOf(this.#store, record));
+    likeRoot(OverlayFolder.make(this.#task(record), lower.folders).upper, lower);
   }
 
   async start(request: TaskRequest, options: Options = {}): Promise<Task> {
@@ -118,14 +114,14 @@ export class RuncDriver implements TaskDriver {
   ): Promise<Process> {
     const folder = join(this.#task(record), `exec-${randomDigits(12)}`);
     const at = (name: string): string => join(folder, name);
-    const accounts = await this.#accounts(record);
     const { terminal = false } = spec;
     const interactive = spec.interactive === true && stdio !== "none";
     const inherits = stdio === "inherit" && terminal;
-    const process = execSpec(record.plan, accounts, spec, inherits ? terminalSize() : undefined);
     mkdirSync(folder, { mode: 0o700 });
     const end = (): void => rmSync(folder, { recursive: true, force: true });
     try {
+      const accounts = spec.user === undefined ? noAccounts : await this.#accounts(record, at("image"));
+      const process = execSpec(record.plan, accounts, spec, inherits ? terminalSize() : undefined);
       writeFileSync(at("process.json"), JSON.stringify(process), { mode: 0o600 });
       const exec = ["exec", "--process", at("process.json"), "--pid-file", at("pid"), record.id];
       const program = await beginProgram(
@@ -162,11 +158,13 @@ export class RuncDriver implements TaskDriver {
   }
 
   async #overlay(record: ContainerRecord): Promise<Overlay> {
-    const { root } = this.#store;
-    const lower = await lowerFolders(root, record.image.id, idMapsOf(this.#store, record));
+    const maps = idMapsOf(this.#store, record);
     const task = this.#task(record);
-    const metacopy = lower.length > 1;
-    return { lower, upper: join(task, "upper"), work: join(task, "work"), metacopy };
+    const made = OverlayFolder.open(task);
+    // An older version has left it to each start.
+    const folder =
+      made ?? OverlayFolder.make(task, (await lowerFolders(this.#store.root, record.image.id, maps)).folders);
+    return { folder, options: maps === undefined ? [] : metacopy };
   }
 
   /**
@@ -189,13 +187,17 @@ export class RuncDriver implements TaskDriver {
     return join(this.#store.folder(id), "task");
   }
 
-  async #accounts({ image }: ContainerRecord): Promise<{ readonly passwd: string; readonly group: string }> {
-    const rootfs = rootfsOf(this.#store.root, image.id);
-    const read = (path: string): Promise<string> => readFile(rootedPath(rootfs, path), "utf8").catch(() => "");
-    const [passwd, group] = await Promise.all([read("/etc/passwd"), read("/etc/group")]);
-    return { passwd, group };
+  /** @param folder - Where the image's files may be mounted. */
+  async #accounts({ image }: ContainerRecord, folder: string): Promise<Accounts> {
+    return await withImageFiles(this.#store.root, image.id, folder, async (files) => {
+      const read = (path: string): Promise<string> => readFile(rootedPath(files, path), "utf8").catch(() => "");
+      const [passwd, group] = await Promise.all([read("/etc/passwd"), read("/etc/group")]);
+      return { passwd, group };
+    });
   }
 }
+
+const noAccounts: Accounts = { passwd: "", group: "" };
 
 /** The host's numbers of the container's root. */
 function rootOf(maps: IdMaps | undefined): { readonly uid: number; readonly gid: number } {

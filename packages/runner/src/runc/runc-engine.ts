@@ -13,8 +13,7 @@ import { containerInfo, SupervisedContainer } from "../supervisor/supervised-con
 import type { Workshop } from "../supervisor/supervise.ts";
 import type { DriverSettings } from "../supervisor/task.ts";
 import { findRuntime } from "./find-runtime.ts";
-import { rootfsOf } from "./image-folder.ts";
-import { mustBeMountable } from "./overlay.ts";
+import { withImageFiles } from "./image-files.ts";
 import { refuseUnsupported } from "./refuse-unsupported.ts";
 import { RuncDriver } from "./runc-driver.ts";
 import { RuncImages } from "./runc-images.ts";
@@ -37,12 +36,11 @@ export class RuncEngine implements Engine {
   readonly #settings: Extract<DriverSettings, { engine: "runc" }>;
   #info: Promise<EngineInfo> | undefined;
 
-  /** Touches nothing yet. Throws RunnerError NO_ENGINE without a runtime, UNSUPPORTED without root, and SPEC. */
+  /** Touches nothing yet. Throws RunnerError NO_ENGINE without a runtime, UNSUPPORTED without root. */
   constructor({ root, runtime = findRuntime() }: RuncEngineOptions = {}) {
     if (process.platform !== "linux" || process.getuid?.() !== 0)
       throw new RunnerError("UNSUPPORTED", `Cannot run containers with ${runtime}: that takes root, on Linux`);
     const folder = stateFolder(root);
-    mustBeMountable(folder);
     this.#store = new ContainerStore(folder);
     this.#settings = { engine: "runc", runtime };
     this.#driver = new RuncDriver(this.#store, this.#settings);
@@ -66,7 +64,8 @@ export class RuncEngine implements Engine {
       async (record) => {
         mkdirSync(join(this.#store.folder(record.id), logFolder), { mode: 0o700 });
         await this.#driver.prepare(record);
-        await makeVolumes(root, plan, (work) => work(rootfsOf(root, image.id)));
+        const files = join(this.#store.folder(record.id), "image");
+        await makeVolumes(root, plan, (work) => withImageFiles(root, image.id, files, work));
       },
     );
     return this.#container(record);

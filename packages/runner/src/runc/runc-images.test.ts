@@ -1,12 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { lstat, mkdir, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, mkdir, readdir, readFile, symlink, utimes, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import {
   type Bytes,
+  type Digest,
   digestOf,
   encodeTarHeader,
   type Image,
+  type Layer,
   mediaTypes,
   MemoryStore,
   type TarHeaderInput,
@@ -15,20 +17,38 @@ import {
 } from "@lading/oci";
 import { temporaryFolder } from "@lading/testkit";
 import { expect, test } from "vitest";
+import { chainIds } from "../containerd/chain-id.ts";
 import { testPlan } from "../spec/run-bundle.suite.ts";
 import { ContainerStore } from "../state/container-store.ts";
 import { lowerFolders } from "./lower-folders.ts";
-import { rootfsOf, treesFolder } from "./image-folder.ts";
+import { hexOf, imagesFolder, rootfsOf, treesFolder, treesOf } from "./image-folder.ts";
 import { RuncImages } from "./runc-images.ts";
 
 const isRoot = process.getuid?.() === 0;
 const canAskAttributes = isRoot && ["/sbin/getcap", "/usr/sbin/getcap"].some((path) => existsSync(path));
+
+/** Of an image with one layer. */
+function onlyFolder(root: string, image: Digest): string {
+  const [tree = "", ...others] = treesOf(root, image);
+  expect(others).toEqual([]);
+  return rootfsOf(tree);
+}
 
 type Entry = TarHeaderInput & { readonly body?: string };
 
 const entry = { mode: 0o644, uid: 0, gid: 0, mtime: 1000 };
 
 async function imageOf(store: MemoryStore, entries: readonly Entry[], labels = {}): Promise<Image> {
+  return await layeredImage(store, [entries], labels);
+}
+
+async function layeredImage(store: MemoryStore, layers: readonly (readonly Entry[])[], labels = {}): Promise<Image> {
+  const config = { os: "linux", architecture: "amd64", config: { Labels: labels } };
+  const written = layers.map((entries) => writeLayer(store, entries));
+  return await writeImage(store, { config, layers: await Promise.all(written) });
+}
+
+async function writeLayer(store: MemoryStore, entries: readonly Entry[]): Promise<Layer> {
   const parts = entries.flatMap(({ body = "", ...header }) => [
     encodeTarHeader({ ...header, size: body.length }),
     Buffer.from(body),
@@ -37,11 +57,7 @@ async function imageOf(store: MemoryStore, entries: readonly Entry[], labels = {
   const tar = Buffer.concat([...parts, Buffer.alloc(tarTrailerSize)]);
   const descriptor = await store.write(once(tar), mediaTypes.ociLayer);
   const blob = store.blob(descriptor);
-  const config = { os: "linux", architecture: "amd64", config: { Labels: labels } };
-  return await writeImage(store, {
-    config,
-    layers: [{ descriptor, diffId: digestOf(tar), open: (options) => blob.open(options) }],
-  });
+  return { descriptor, diffId: digestOf(tar), open: (options) => blob.open(options) };
 }
 
 function capabilities(path: string): string {
@@ -76,7 +92,7 @@ test.runIf(isRoot)("devices and FIFOs are what the image says", async () => {
 
   await store.images.import(source, descriptor);
 
-  const rootfs = rootfsOf(store.root, manifest.config.digest);
+  const rootfs = onlyFolder(store.root, manifest.config.digest);
   const [zero, disk, pipe, pipe2] = await Promise.all(
     ["dev/zero", "dev/disk", "pipe", "pipe2"].map((path) => lstat(join(rootfs, path))),
   );
@@ -109,7 +125,7 @@ test.runIf(canAskAttributes)(
       { ...entry, path: "bin/su", type: "file", mode: 0o4755, body: "#!su".repeat(50_000) },
     ]);
     await store.images.import(source, descriptor);
-    const rootfs = rootfsOf(store.root, manifest.config.digest);
+    const rootfs = onlyFolder(store.root, manifest.config.digest);
 
     expect(capabilities(join(rootfs, "bin/ping"))).toMatch(/ cap_net_raw[+=]e?p/);
     expect(await readFile(join(rootfs, "bin/ping4"), "utf8")).toBe("#!ping");
@@ -117,11 +133,11 @@ test.runIf(canAskAttributes)(
 
     const range = [{ containerId: 0, hostId: 500_000, size: 65_536 }];
     const lower = await lowerFolders(store.root, manifest.config.digest, { uidMap: range, gidMap: range });
-    expect(lower).toHaveLength(2);
-    const mapped = join(lower[0] ?? "", "bin/ping");
+    expect(lower.folders).toEqual([lower.root, rootfs]);
+    const mapped = join(lower.root, "bin/ping");
     expect(capabilities(mapped)).toMatch(/ cap_net_raw[+=]e?p/);
     expect(await lstat(mapped)).toMatchObject({ uid: 500_003, gid: 500_000 });
-    const su = await lstat(join(lower[0] ?? "", "bin/su"));
+    const su = await lstat(join(lower.root, "bin/su"));
     expect([su.uid, su.mode & 0o7777]).toEqual([500_000, 0o4755]);
     // The content is not there a second time.
     expect(su.blocks * 512).toBeLessThan(su.size / 10);
@@ -143,6 +159,82 @@ test.runIf(isRoot)("images of the same layers share their files, which go with t
   expect((await store.images.find("localhost/two:1"))?.size).toBe(1);
   await store.images.remove("localhost/two:1");
   expect(await readdir(treesFolder(store.root))).toEqual([]);
+});
+
+test.runIf(isRoot)("a layer is on the disk once, and goes with the last image that has it", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const base = [{ ...entry, path: "base", type: "file", body: "base" }] as const;
+  const app = (body: string): readonly Entry[] => [{ ...entry, path: "app", type: "file", body }];
+  const one = await layeredImage(source, [base, app("1")]);
+  const two = await layeredImage(source, [base, app("22")]);
+
+  await store.images.import(source, one.descriptor, { name: "localhost/app:1" });
+  expect((await store.images.import(source, two.descriptor, { name: "localhost/app:2" })).size).toBe(6);
+  expect(await readdir(treesFolder(store.root))).toHaveLength(3);
+
+  await store.images.remove("localhost/app:1");
+  const left = await readdir(treesFolder(store.root));
+  expect(left.toSorted()).toEqual(
+    treesOf(store.root, two.manifest.config.digest)
+      .map((tree) => basename(tree))
+      .toSorted(),
+  );
+  await store.images.remove("localhost/app:2");
+  expect(await readdir(treesFolder(store.root))).toEqual([]);
+});
+
+test.runIf(isRoot)("an import that fails leaves nothing of the layers that it had unpacked", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const wrong = [{ ...entry, path: "link", type: "hardlink", linkname: "nowhere" }] as const;
+  const { descriptor } = await layeredImage(source, [wrong, [{ ...entry, path: "app", type: "file", body: "x" }]]);
+
+  await expect(store.images.import(source, descriptor)).rejects.toThrow("is not there");
+  expect(await readdir(treesFolder(store.root))).toEqual([]);
+});
+
+test.runIf(isRoot)(
+  "an image of the version before, all in one tree, is found, imported again and removed",
+  async () => {
+    await using store = await makeStore();
+    const source = new MemoryStore();
+    const layers = ["1", "2"].map((body) => [{ ...entry, path: body, type: "file", body }] as const);
+    const { descriptor, manifest, config } = await layeredImage(source, layers);
+    const [folder, name] = [join(imagesFolder(store.root), hexOf(manifest.config.digest)), "localhost/old:1"];
+    const chainId = hexOf(chainIds(config.rootfs.diff_ids).at(-1) ?? manifest.config.digest);
+    const tree = join(treesFolder(store.root), chainId);
+    await mkdir(join(tree, "rootfs"), { recursive: true });
+    await writeFile(join(tree, "tree.json"), JSON.stringify({ size: 2, capable: [] }));
+    await mkdir(folder, { recursive: true });
+    const record = { id: manifest.config.digest, digest: descriptor.digest, config };
+    await writeFile(join(folder, "image.json"), JSON.stringify(record));
+    await symlink(join("../../trees", chainId), join(folder, "tree"));
+
+    expect((await store.images.find(manifest.config.digest))?.size).toBe(2);
+    await store.images.import(source, descriptor, { name });
+    expect((await lowerFolders(store.root, manifest.config.digest, undefined)).folders).toEqual([join(tree, "rootfs")]);
+    await store.images.remove(name);
+    expect(await readdir(treesFolder(store.root))).toEqual([]);
+
+    await store.images.import(source, descriptor, { name });
+    expect(treesOf(store.root, manifest.config.digest)).toHaveLength(2);
+  },
+);
+
+test.runIf(isRoot)("what was left by who was killed goes a day later, with the next image that does", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const files = ["one", "two"].map((path) => [{ ...entry, path, type: "file" }] as const);
+  const [kept, gone] = [await layeredImage(source, files), await layeredImage(source, files.slice(1))];
+  for (const { descriptor } of [kept, gone]) await store.images.import(source, descriptor);
+  const place = treesFolder(store.root);
+  for (const name of [".0123456789ab", "a".repeat(64), "b".repeat(64)]) await mkdir(join(place, name));
+  for (const name of await readdir(place)) if (!name.startsWith("b")) await utimes(join(place, name), 1000, 1000);
+
+  await store.images.remove(gone.manifest.config.digest);
+  const trees = treesOf(store.root, kept.manifest.config.digest).map((tree) => basename(tree));
+  expect((await readdir(place)).toSorted()).toEqual([...trees, "b".repeat(64)].toSorted());
 });
 
 test.runIf(isRoot)("a name may be longer than that of a file", async () => {
@@ -168,7 +260,7 @@ test.runIf(isRoot)("what a killed import left is no image, and the next one make
   expect(await store.images.list()).toEqual([]);
   const image = await store.images.import(source, descriptor);
 
-  expect(await readFile(join(rootfsOf(store.root, image.id), "file"), "utf8")).toBe("whole");
+  expect(await readFile(join(onlyFolder(store.root, image.id), "file"), "utf8")).toBe("whole");
 });
 
 test.runIf(isRoot)("an image that a container stands on stays, even by force", async () => {

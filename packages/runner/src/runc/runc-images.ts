@@ -1,13 +1,24 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import {
   type Descriptor,
   type Digest,
   formatReference,
+  type Image,
   type ImageConfig,
   isDigest,
+  openImage,
   type Options,
   parseReference,
   type Source,
@@ -20,9 +31,9 @@ import type { ContainerStore } from "../state/container-store.ts";
 import { readJson } from "../state/json-file.ts";
 import { randomDigits } from "../state/random-digits.ts";
 import { hasCode } from "../state/system-error.ts";
-import { hexOf, imagesFolder, treesFolder } from "./image-folder.ts";
-import type { ImageTrees, UnpackedImage } from "./image-trees.ts";
-import { treeSize } from "./tree-size.ts";
+import { hexOf, imagesFolder, treeNames, treesFolder } from "./image-folder.ts";
+import type { ImageTrees } from "./image-trees.ts";
+import { treeSize } from "./tree-facts.ts";
 
 /** Images for runc: unpacked, by their ID and by name; see `image-folder.ts`. */
 export class RuncImages implements EngineImages {
@@ -44,15 +55,25 @@ export class RuncImages implements EngineImages {
     );
   }
 
-  async import(source: Source, root: Descriptor, { name, signal }: ImportOptions = {}): Promise<EngineImage> {
+  async import(source: Source, root: Descriptor, options: ImportOptions = {}): Promise<EngineImage> {
+    const { name } = options;
     const trees = await this.#trees();
-    let unpacked: UnpackedImage;
-    do {
-      unpacked = await trees.unpack(source, root, { signal });
-      this.#keep(unpacked);
-      // Who removed the last image with these files may not have seen this one.
-    } while (!trees.has(unpacked.tree));
-    const hex = hexOf(unpacked.image.manifest.config.digest);
+    const image = await openImage(source, root, options);
+    const known = { ...options, indexes: new Map(options.indexes) };
+    try {
+      let unpacked: readonly string[];
+      do {
+        const kept = this.#treesOf(hexOf(image.manifest.config.digest));
+        const isHere = kept.length > 0 && kept.every((tree) => trees.has(tree));
+        unpacked = isHere ? kept : await trees.ensure(image, known);
+        this.#keep(image, unpacked);
+        // Who removed the last image with these files may not have seen this one.
+      } while (!unpacked.every((tree) => trees.has(tree)));
+    } catch (error) {
+      await this.#sweep(trees.namesOf(image));
+      throw error;
+    }
+    const hex = hexOf(image.manifest.config.digest);
     if (name !== undefined) this.#tag(hex, name);
     const imported = this.#read(hex, this.#names());
     if (imported === undefined) throw new RunnerError("NOT_FOUND", `Cannot import ${hex}: it was removed meanwhile`);
@@ -81,13 +102,12 @@ export class RuncImages implements EngineImages {
         hint: `Remove them first: ${users.map((user) => user.name).join(", ")}`,
       });
     names.forEach((each) => this.#untag(each));
-    const tree = this.#treeOf(hex);
+    const trees = this.#treesOf(hex);
     // Out of sight first, so that nobody starts with what is half gone.
     const gone = this.#temporary();
     renameSync(this.#folder(hex), gone);
     await rm(gone, { recursive: true, force: true });
-    if (tree !== undefined)
-      await (await this.#trees()).sweep(tree, () => this.#all().some((other) => this.#treeOf(other) === tree));
+    await this.#sweep(trees);
   }
 
   /** Throws RunnerError AMBIGUOUS. */
@@ -106,37 +126,48 @@ export class RuncImages implements EngineImages {
 
   #read(hex: string, names: ReadonlyMap<string, readonly string[]>): EngineImage | undefined {
     const record = readJson(join(this.#folder(hex), "image.json"));
-    const size = treeSize(join(this.#folder(hex), "tree"));
-    if (!isRecord(record) || size === undefined) return undefined;
+    const sizes = this.#treesOf(hex).map((tree) => treeSize(join(treesFolder(this.#store.root), tree)));
+    if (!isRecord(record) || sizes.length === 0) return undefined;
+    let size = 0;
+    for (const each of sizes) {
+      if (each === undefined) return undefined;
+      size += each;
+    }
     const { id, digest, config } = record;
     return { id, digest, names: names.get(hex) ?? [], config, size, created: config.created };
   }
 
-  /** Makes an image's folder, which appears by rename; one that is there stays. */
-  #keep({ image: { manifest, descriptor, config }, tree }: UnpackedImage): void {
+  /** Makes an image's folder, which appears by rename; one that is there stays, unless its files are elsewhere. */
+  #keep({ manifest, descriptor, config }: Image, trees: readonly string[]): void {
     this.#makeFolders();
     const { digest: id } = manifest.config;
     const made = this.#temporary();
+    const folder = this.#folder(hexOf(id));
     mkdirSync(made, { mode: 0o700 });
     try {
-      symlinkSync(join("../..", basename(treesFolder("")), tree), join(made, "tree"));
-      writeFileSync(join(made, "image.json"), JSON.stringify({ id, digest: descriptor.digest, config }), {
-        mode: 0o600,
-      });
-      renameSync(made, this.#folder(hexOf(id)));
+      const record = join(made, "image.json");
+      writeFileSync(record, JSON.stringify({ id, digest: descriptor.digest, config, trees }), { mode: 0o600 });
+      if (!existsSync(folder)) renameSync(made, folder);
+      else if (this.#treesOf(hexOf(id)).join() !== trees.join()) renameSync(record, join(folder, "image.json"));
     } catch (error) {
-      rmSync(made, { recursive: true, force: true });
       if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;
+    } finally {
+      rmSync(made, { recursive: true, force: true });
     }
   }
 
-  /** The name of the files of an image. */
-  #treeOf(hex: string): string | undefined {
-    try {
-      return basename(readlinkSync(join(this.#folder(hex), "tree")));
-    } catch {
-      return undefined;
-    }
+  /** The names of the files of an image, the uppermost first. */
+  #treesOf(hex: string): readonly string[] {
+    return treeNames(this.#store.root, hex) ?? [];
+  }
+
+  /** Deletes those of these files that no image has any more, and what was left by who was killed. */
+  async #sweep(names: readonly string[]): Promise<void> {
+    const trees = await this.#trees();
+    const used = (): ReadonlySet<string> => new Set(this.#all().flatMap((hex) => this.#treesOf(hex)));
+    const now = used();
+    for (const name of new Set([...names, ...trees.abandoned()]))
+      if (!now.has(name)) await trees.sweep(name, () => used().has(name));
   }
 
   /** IDs without their algorithm. */

@@ -30,6 +30,8 @@ export interface UnpackOptions extends Options {
   readonly owners?: ((owner: FileOwner) => FileOwner) | undefined;
   /** Whether devices are made, which nobody can in a user namespace. Default: true. */
   readonly devices?: boolean | undefined;
+  /** Which attribute says to overlays that nothing of a folder is below. Default: `trusted.overlay.opaque`. */
+  readonly opaqueAttribute?: string | undefined;
 }
 
 /** Devices, FIFOs, and what has extended attributes. */
@@ -39,11 +41,21 @@ export function specialFiles(tree: Tree, { owners, devices = true }: UnpackOptio
     const known = files.get(inode);
     known?.names.push(path);
     const xattrs = new Map([...header.xattrs].filter(([name]) => isKept(name)));
-    const isDevice = header.type === "char" || header.type === "block";
-    if (known !== undefined || (isDevice ? !devices : header.type !== "fifo" && xattrs.size === 0)) continue;
+    const isSpecial = isDevice(header) || header.type === "fifo" || xattrs.size > 0;
+    if (known !== undefined || !isSpecial || !isMade(header, { devices })) continue;
     files.set(inode, { names: [path], header: { ...header, ...owners?.(header) }, xattrs });
   }
   return [...files.values()];
+}
+
+/** Whether something is there to see afterwards: the device 0:0 says to overlays that there is nothing. */
+export function isMade(header: TarHeader, { devices = true }: UnpackOptions): boolean {
+  if (!isDevice(header)) return true;
+  return devices && !(header.type === "char" && header.devmajor === 0 && header.devminor === 0);
+}
+
+function isDevice({ type }: TarHeader): boolean {
+  return type === "char" || type === "block";
 }
 
 /**

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { readJson } from "../state/json-file.ts";
 import { capabilityAttribute, type SpecialFile } from "./special-files.ts";
+import type { Unpacked } from "./unpack.ts";
 
 const document = z.object({
   /** Bytes of files. */
@@ -25,7 +26,7 @@ const document = z.object({
   ),
 });
 
-/** What is known of an image's unpacked files. */
+/** What is known of unpacked files. */
 export interface TreeRecord {
   /** Bytes of files. */
   readonly size: number;
@@ -33,8 +34,8 @@ export interface TreeRecord {
   readonly capable: readonly SpecialFile[];
 }
 
-/** Keeps the size, and those of `special` that have capabilities, in a tree's folder. */
-export function writeTreeRecord(folder: string, size: number, special: readonly SpecialFile[]): void {
+/** Keeps in a tree's folder what is known of it; of `special` those that have capabilities. See tree-facts.ts. */
+export function writeTreeRecord(folder: string, { size, special, layer }: Unpacked): void {
   const capable = special.flatMap(({ names, header, xattrs }) => {
     const capability = xattrs.get(capabilityAttribute);
     const { mode, uid, gid, mtime } = header;
@@ -42,7 +43,7 @@ export function writeTreeRecord(folder: string, size: number, special: readonly 
       ? []
       : [{ names, mode, uid, gid, size: header.size, mtime, capability: Buffer.from(capability).toString("base64") }];
   });
-  writeFileSync(join(folder, "tree.json"), JSON.stringify({ size, capable }), { mode: 0o600 });
+  writeFileSync(join(folder, "tree.json"), JSON.stringify({ size, capable, layer }), { mode: 0o600 });
 }
 
 /** Undefined where there is no tree. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { FileOwner } from "@lading/oci";
+import type { UnpackOptions } from "../runc/special-files.ts";
 
 /** Who files can belong to, for this process. */
 export interface OwnIds {
@@ -37,9 +38,12 @@ export function ownerHere({ uid, gid }: FileOwner, { single }: OwnIds): FileOwne
 }
 
 /** How this process unpacks files of images. */
-export function unpackingBy(ids: OwnIds): {
-  readonly owners: (owner: FileOwner) => FileOwner;
-  readonly devices: boolean;
-} {
-  return { owners: (owner) => ownerHere(owner, ids), devices: !ids.inUserNamespace };
+export function unpackingBy(ids: OwnIds): Omit<UnpackOptions, "signal"> {
+  const { inUserNamespace } = ids;
+  return {
+    owners: (owner) => ownerHere(owner, ids),
+    devices: !inUserNamespace,
+    // Where overlays keep their attributes among those of users.
+    ...(inUserNamespace ? { opaqueAttribute: "user.overlay.opaque" } : {}),
+  };
 }

@@ -12,6 +12,7 @@ import type { ResolvedUser } from "../image/user.ts";
 import { planContainer } from "../plan-container.ts";
 import { cgroupOf, removeCgroups } from "../runc/cgroups.ts";
 import { findRuntime } from "../runc/find-runtime.ts";
+import { likeRoot, OverlayFolder } from "../runc/overlay-folder.ts";
 import { runcInfo } from "../runc/runc-info.ts";
 import { Runtime } from "../runc/runtime.ts";
 import { runtimeSpec } from "../runtime-spec.ts";
@@ -20,8 +21,8 @@ import type { EngineInfo } from "../engine.ts";
 import { type MountPoint, makeMountPoints } from "./mount-points.ts";
 import { moreIds, ownerHere, ownIds } from "./own-ids.ts";
 import { basesFolder, sweepUnfinished } from "./step-bases.ts";
-import { FilesOf, likeRoot } from "./step-files.ts";
-import { OverlayFolder, removeFolder, stepId } from "./step-folder.ts";
+import { FilesOf } from "./step-files.ts";
+import { removeFolder, stepId } from "./step-folder.ts";
 import { prepareMounts } from "./step-mounts.ts";
 import { abandonedFolders, takeFolder } from "./step-owner.ts";
 import { type OnOutput, runProgram } from "./step-process.ts";
@@ -56,7 +57,7 @@ const patience = 2000; // milliseconds
  *   build/trees/…            bases, as those of images
  *   build/ids-NAME/trees/…   those of who is in a user namespace
  *   build/steps/ID/…         see step-owner.ts
- *   build/steps/ID/layers/…  what was built on bases so far
+ *   build/steps/ID/trees/…   what was built on bases so far
  *   build/steps/ID/HEX/…     a step, called as its container
  */
 
@@ -112,7 +113,7 @@ export class RuncSteps implements AsyncDisposable {
 
     const points = join(folder, "points");
     const below = await this.#files.lower(step, { signal });
-    const overlay = new OverlayFolder(folder, [points, ...below]);
+    const overlay = OverlayFolder.make(folder, [points, ...below.folders]);
     mkdirSync(points, { mode: 0o755 });
     for (const place of [points, overlay.upper]) likeRoot(place, below);
     mkdirSync(join(folder, "secrets"), { mode: 0o700 });
@@ -163,8 +164,7 @@ export class RuncSteps implements AsyncDisposable {
         folder,
         command: runtime.command(join(folder, "log"), "run", "--bundle", folder, "--pid-file", join(folder, "pid"), id),
         attempt: `run "${step.argv[0] ?? ""}" with ${runtime.name}`,
-        overlays: [overlay, ...mounts.overlays],
-        inUserNamespace: this.#ids.inUserNamespace,
+        overlays: [overlay, ...mounts.overlays].map((one) => this.#files.overlay(one)),
         network: network.joined.net,
         secrets: mounts.secrets,
         hide: runtime.isCrun ? readHost().hybridControllers : undefined,

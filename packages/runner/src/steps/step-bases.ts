@@ -1,15 +1,14 @@
 import { readdirSync, statSync, utimesSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { treesFolder } from "../runc/image-folder.ts";
 import { ImageTrees } from "../runc/image-trees.ts";
-import { treeSize } from "../runc/tree-size.ts";
+import { treeSize } from "../runc/tree-facts.ts";
 import { stateFolder } from "../state/state-folder.ts";
 import { hasCode } from "../state/system-error.ts";
 import type { OwnIds } from "./own-ids.ts";
 import { isHeld } from "./step-owner.ts";
 
-/** The unpacked files of a base that steps were run on: kept for the next build, until somebody removes them. */
+/** Unpacked files of a base that steps were run on, of a layer or of several merged: kept for the next build, until somebody removes them. */
 export interface StepBase {
   /** Bytes of files. */
   readonly bytes: number;
@@ -30,8 +29,8 @@ export function stepBases(root?: string): readonly StepBase[] {
   const others = namesIn(build).filter((name) => name.startsWith("ids-"));
   return [build, ...others.map((name) => join(build, name))].flatMap((place) => {
     const trees = new ImageTrees(place);
-    return namesIn(treesFolder(place)).flatMap((tree): readonly StepBase[] => {
-      const folder = join(treesFolder(place), tree);
+    return trees.all().flatMap((tree): readonly StepBase[] => {
+      const folder = trees.folder(tree);
       const bytes = treeSize(folder);
       if (bytes === undefined || tree.startsWith(".")) return [];
       const remove = async (): Promise<boolean> => {
@@ -43,22 +42,17 @@ export function stepBases(root?: string): readonly StepBase[] {
   });
 }
 
-/** Says that a base was used now. */
-export function touchBase(place: string, tree: string): void {
+/** Says that the files in a tree's folder were used now. */
+export function touchBase(folder: string): void {
   const now = new Date();
-  utimesSync(join(treesFolder(place), tree), now, now);
+  utimesSync(folder, now, now);
 }
-
-const day = 24 * 60 * 60 * 1000; // milliseconds
 
 /** Takes away what was being unpacked when its process was killed: nobody takes so long. */
 export async function sweepUnfinished(place: string): Promise<void> {
-  for (const name of namesIn(treesFolder(place))) {
-    const path = join(treesFolder(place), name);
-    const begun = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-    if (name.startsWith(".") && begun !== undefined && Date.now() - begun > day)
-      await rm(path, { recursive: true, force: true });
-  }
+  const trees = new ImageTrees(place);
+  for (const name of trees.abandoned())
+    if (name.startsWith(".")) await rm(trees.folder(name), { recursive: true, force: true });
 }
 
 function namesIn(folder: string): readonly string[] {

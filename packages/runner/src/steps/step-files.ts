@@ -1,18 +1,12 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { chmodSync, chownSync, lstatSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
-import type { Image, Options } from "@lading/oci";
-import { RunnerError } from "../errors.ts";
-import { treesFolder } from "../runc/image-folder.ts";
-import { ImageTrees } from "../runc/image-trees.ts";
-import { LayerFolders } from "./layer-folders.ts";
+import type { Digest, Image, LayerIndex, Options } from "@lading/oci";
+import { type EnsureOptions, ImageTrees } from "../runc/image-trees.ts";
+import { asImageHasThem } from "../runc/lower-folders.ts";
+import type { LowerFolders, OverlayFolder } from "../runc/overlay-folder.ts";
+import { type Overlay, withOverlay } from "../runc/overlay.ts";
 import { type OwnIds, unpackingBy } from "./own-ids.ts";
 import { SeenFiles } from "./seen-files.ts";
 import { touchBase } from "./step-bases.ts";
 import type { StepFiles } from "./step.ts";
-import type { OverlayFolder } from "./step-folder.ts";
 import { holdBase } from "./step-owner.ts";
 
 export interface FilesOfOptions {
@@ -23,72 +17,57 @@ export interface FilesOfOptions {
   readonly ids: OwnIds;
 }
 
-/** The files of steps, unpacked: a base merged and for good, the layers on it each by itself. */
+/** The files of steps, unpacked: those of a base for good, those of the layers on it as long as this process lives. */
 export class FilesOf {
-  readonly #bases: string;
   readonly #folder: string;
-  readonly #trees: ImageTrees;
-  readonly #layers: LayerFolders;
+  readonly #bases: ImageTrees;
+  readonly #layers: ImageTrees;
   readonly #inUserNamespace: boolean;
 
   constructor({ bases, folder, ids }: FilesOfOptions) {
-    this.#bases = bases;
     this.#folder = folder;
-    this.#trees = new ImageTrees(bases, unpackingBy(ids));
-    this.#layers = new LayerFolders(join(folder, "layers"), ids);
+    this.#bases = new ImageTrees(bases, unpackingBy(ids));
+    this.#layers = new ImageTrees(folder, unpackingBy(ids));
     this.#inUserNamespace = ids.inUserNamespace;
   }
 
-  /** The folders that make them up, the uppermost first. Throws as `unpackImage` and `LayerFolders.ensure`. */
-  async lower({ base, layers }: StepFiles, options: Options = {}): Promise<readonly string[]> {
-    const folders: string[] = [];
-    for (const layer of layers) folders.unshift(await this.#layers.ensure(layer, options));
-    if (base !== undefined) folders.push(await this.#base(base, options));
-    if (folders.length > 0) return folders;
-    const empty = join(this.#folder, "layers/empty");
-    mkdirSync(empty, { recursive: true, mode: 0o755 });
-    return [empty];
+  /** The folders that make them up. Throws as `ImageTrees.ensure`. */
+  async lower({ base, layers }: StepFiles, options: Options = {}): Promise<LowerFolders> {
+    const known = { ...options, indexes: new Map<Digest, LayerIndex>() };
+    const all = [...(base?.layers ?? []), ...layers];
+    const names = new Set<string>();
+    for (const [index, layer] of [...all.entries()].slice(all.length - layers.length).toReversed()) {
+      const own = await this.#layers.layer(layer, all.slice(0, index), known);
+      names.add(own ?? (await this.#layers.merged(all.slice(0, index + 1), known)));
+      if (own === undefined) return this.#foldersOf(names);
+    }
+    if (base !== undefined) return this.#foldersOf(names, await this.#base(base, known));
+    return this.#foldersOf(names.size > 0 ? names : [await this.#layers.merged([], known)]);
   }
 
-  async #base(image: Image, options: Options): Promise<string> {
-    const tree = this.#trees.nameOf(image);
-    // First of all, or who makes room could take it away between the look and the use.
-    holdBase(this.#folder, tree);
-    await this.#trees.ensure(image, options);
-    touchBase(this.#bases, tree);
-    return join(treesFolder(this.#bases), tree, "rootfs");
+  #foldersOf(names: Iterable<string>, below: readonly string[] = []): LowerFolders {
+    return asImageHasThem([...Array.from(names, (name) => this.#layers.folder(name)), ...below]);
+  }
+
+  async #base(image: Image, options: EnsureOptions): Promise<readonly string[]> {
+    let names: readonly string[];
+    do {
+      names = await this.#bases.ensure(image, options);
+      for (const name of names) holdBase(this.#folder, name);
+      // Who makes room could have taken one away between the look and the use.
+    } while (!names.every((name) => this.#bases.has(name)));
+    const folders = names.map((name) => this.#bases.folder(name));
+    folders.forEach(touchBase);
+    return folders;
+  }
+
+  /** How an overlay is mounted. Nothing may be kept of a file but the whole: what is above is all that is taken on. */
+  overlay(folder: OverlayFolder): Overlay {
+    return { folder, options: this.#inUserNamespace ? ["userxattr"] : ["metacopy=off", "redirect_dir=off"] };
   }
 
   /** Mounts an overlay for as long as `look` takes. Throws RunnerError ENGINE. */
-  async see<T>(
-    overlay: OverlayFolder,
-    look: (files: SeenFiles) => T | Promise<T>,
-    { signal }: Options = {},
-  ): Promise<T> {
-    signal?.throwIfAborted();
-    const script = `mount -t overlay -o ${overlay.options(this.#inUserNamespace)} overlay root && echo && exec cat`;
-    const args = ["--mount", "--propagation", "slave", "sh", "-c", script];
-    // It waits for the end of its input: so it goes when this process does, however that ends.
-    const holder = spawn("unshare", args, { cwd: overlay.path });
-    const gone = once(holder, "close");
-    const said = buffer(holder.stderr);
-    try {
-      await Promise.race([once(holder.stdout, "data"), gone]);
-      if (holder.exitCode !== null)
-        throw new RunnerError("ENGINE", `Cannot mount an overlay in ${overlay.path}: ${String(await said).trim()}`, {
-          hint: "The folder must be on a file system that overlays can write to, such as ext4, xfs or tmpfs",
-        });
-      return await look(new SeenFiles(`/proc/${holder.pid}/root${overlay.root}`));
-    } finally {
-      holder.stdin.end();
-      await gone;
-    }
+  async see<T>(folder: OverlayFolder, look: (files: SeenFiles) => T | Promise<T>, options: Options = {}): Promise<T> {
+    return await withOverlay(this.overlay(folder), (root) => look(new SeenFiles(root)), options);
   }
-}
-
-/** Gives a folder of an overlay what / is below it: its owner and mode are those of the uppermost. */
-export function likeRoot(folder: string, lower: readonly string[]): void {
-  const { uid, gid, mode } = lstatSync(lower[0] ?? "/");
-  chownSync(folder, uid, gid);
-  chmodSync(folder, mode & 0o7777);
 }

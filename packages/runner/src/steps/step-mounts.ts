@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import type { Options } from "@lading/oci";
 import { RunnerError } from "../errors.ts";
+import { OverlayFolder } from "../runc/overlay-folder.ts";
 import type { MountRequest } from "../run-spec.ts";
 import { openAgentSocket } from "./agent-socket.ts";
 import type { MountPoint } from "./mount-points.ts";
@@ -18,7 +19,6 @@ import { type Secret, secretsArchive } from "./secrets-archive.ts";
 import type { SeenFiles } from "./seen-files.ts";
 import type { StepMount } from "./step.ts";
 import type { FilesOf } from "./step-files.ts";
-import { OverlayFolder } from "./step-folder.ts";
 
 /** The mounts of a step, ready to be made. Disposing of it closes sockets. */
 export interface PreparedMounts extends AsyncDisposable {
@@ -120,7 +120,7 @@ function ofMachine({ readOnly, target }: Bind, source: string, at: string, { ove
     copyFileSync(source, at);
     return { type, path: at, readonly: false };
   }
-  const overlay = new OverlayFolder(at, [source]);
+  const overlay = OverlayFolder.make(at, [source]);
   overlays.push(overlay);
   return { type, path: overlay.root, readonly: false };
 }
@@ -131,7 +131,7 @@ async function ofFiles(
   at: string,
   { files, overlays, signal }: Work,
 ): Promise<Source> {
-  const overlay = new OverlayFolder(at, await files.lower(other, { signal }));
+  const overlay = OverlayFolder.make(at, (await files.lower(other, { signal })).folders);
   const look = (view: SeenFiles): Source => {
     const found = view.resolve(path);
     const type = typeOf(view.stat(found), path, target);

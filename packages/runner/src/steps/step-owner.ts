@@ -6,12 +6,12 @@ import { hasCode } from "../state/system-error.ts";
 
 /*
  * Steps are of the process that runs them: its folder `steps/ID` of the state folder says who that is (`owner`), and
- * which bases it stands on (`bases/TREE`). When it is gone, whoever comes next takes the folder away.
+ * which files of bases it stands on (`bases/TREE`). When it is gone, whoever comes next takes the folder away.
  */
 
 /** Makes the folder of this process's steps. */
 export function takeFolder(folder: string): void {
-  for (const name of ["layers", "bases"]) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
+  mkdirSync(join(folder, "bases"), { recursive: true, mode: 0o700 });
   writeFileSync(join(folder, "owner"), JSON.stringify(processId()));
 }
 

@@ -5,14 +5,13 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import type { Options } from "@lading/oci";
 import { RunnerError } from "../errors.ts";
+import { mount, type Overlay } from "../runc/overlay.ts";
 import { startFailure } from "../runc/runtime-process.ts";
-import type { OverlayFolder } from "./step-folder.ts";
 
 /** What is mounted before the runtime begins, seen by it alone. */
 interface StepMounts {
   /** Overlays, each mounted at `root` of its folder. */
-  readonly overlays: readonly OverlayFolder[];
-  readonly inUserNamespace: boolean;
+  readonly overlays: readonly Overlay[];
   /** The file that stands for the network namespace, to be bound to the file `network` of the step's folder. */
   readonly network: string | undefined;
   /** A tar to unpack in a file system in memory at `secrets`. */
@@ -126,14 +125,14 @@ class HeldOutput {
 }
 
 /** For sh(1), in the step's folder. The new /proc comes after what is found by the old one. */
-function mountScript({ folder, overlays, inUserNamespace, network, secrets, hide }: StepProgram): string {
+function mountScript({ folder, overlays, network, secrets, hide }: StepProgram): string {
   return [
     ...(network === undefined ? [] : [`mount --bind ${quoted(network)} network`]),
     "mount -t proc proc /proc",
     ...(hide === undefined ? [] : [`mount -t tmpfs tmpfs ${quoted(hide)}`]),
     ...overlays.map(
-      (overlay) =>
-        `(cd ${quoted(overlay.path)} && mount -t overlay -o ${overlay.options(inUserNamespace)} overlay root)`,
+      ({ folder: of, options }) =>
+        `(cd ${quoted(of.path)} && ${mount} -t overlay -o ${of.options(...options)} overlay root)`,
     ),
     ...(secrets === undefined
       ? []
