@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import { BuildError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 
 // Docker's /udp and /sctp beside the default.
 const protocols = new Set(["tcp", "udp", "sctp"]);
@@ -30,5 +31,10 @@ export function parseStopSignal(text: string): string {
   const name = signal.startsWith("SIG") ? signal : `SIG${signal}`;
   // RTMIN+n and RTMAX-n: signal(7).
   if (name in constants.signals || others.has(name.replace(/(?<=SIGRTM(?:IN|AX))[+-]\d{1,2}$/, ""))) return signal;
-  throw new BuildError("SPEC", `Cannot set stopSignal "${text}": expected a name (SIGTERM) or a number from 1 to 64`);
+  const meant = nearest(name, Object.keys(constants.signals));
+  throw new BuildError(
+    "SPEC",
+    `Cannot set stopSignal "${text}": expected a name (SIGTERM) or a number from 1 to 64`,
+    meant === undefined ? {} : { hint: `Did you mean ${meant}?` },
+  );
 }

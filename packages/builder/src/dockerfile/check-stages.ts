@@ -1,4 +1,4 @@
-import { parsePlatform, parsePlace } from "@lading/oci";
+import { parsePlatform } from "@lading/oci";
 import { distance } from "fastest-levenshtein";
 import { BuildError } from "../errors.ts";
 import { cleanPath, type Matcher } from "../list/patterns.ts";
@@ -6,6 +6,7 @@ import { nearest } from "../nearest.ts";
 import type { CheckOptions, Finding } from "./check-dockerfile.ts";
 import { expandHeredoc, expandWord } from "./expand-word.ts";
 import { splitPort } from "./instruction-values.ts";
+import { isPlace } from "./stages.ts";
 import type { Dockerfile, Instruction, StageSyntax, Word } from "./syntax.ts";
 import { globalScope, stageScope, type VariableScope } from "./variable-scope.ts";
 
@@ -47,7 +48,7 @@ function* fromFindings({ from }: StageSyntax, global: VariableScope): Generator<
       );
   // An argument without a default is empty unless the command line says more.
   const plain = defaultImage(from.image.text, global);
-  if (plain !== undefined && !isImageName(plain))
+  if (plain !== undefined && !isPlace(plain))
     yield found(
       "InvalidDefaultArgInFrom",
       from.image,
@@ -71,16 +72,6 @@ function defaultImage(text: string, global: VariableScope): string | undefined {
   } catch (error) {
     if (error instanceof BuildError) return undefined;
     throw error;
-  }
-}
-
-/** Also of one that is in no registry: FROM takes any place. */
-function isImageName(text: string): boolean {
-  try {
-    parsePlace(text);
-    return true;
-  } catch {
-    return false;
   }
 }
 

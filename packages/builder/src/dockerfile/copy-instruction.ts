@@ -6,7 +6,7 @@ import { layEntries, lookAtBase } from "./lay-entries.ts";
 import { readTransfer } from "./read-transfer.ts";
 import type { Expand } from "./stage-config.ts";
 import type { At } from "./stage-work.ts";
-import type { AddInstruction, CopyInstruction, Dockerfile, Word } from "./syntax.ts";
+import type { AddInstruction, CopyInstruction, Dockerfile } from "./syntax.ts";
 import { destinationEntry, listTransfer } from "./transfer.ts";
 
 /** COPY and ADD. Throws DockerfileError, BaseIsNeeded. */
@@ -24,8 +24,10 @@ export async function copyFiles(
   const timestamp = latest ?? 1;
   const { lookup } = work.scope;
   const from = instruction.keyword === "COPY" ? instruction.from : undefined;
-  const files = from === undefined ? sources.context : await sources.named(file, from, expand.word(from), at);
-  const isKnown = !(await hasUnknown(evaluation, from, expand, at));
+  // One that comes to nothing was not given.
+  const name = from === undefined ? "" : expand.word(from);
+  const files = from === undefined || name === "" ? sources.context : await sources.named(file, from, name, at);
+  const isKnown = !(await hasUnknown(evaluation, name, at));
   await blaming(file, instruction, async () => {
     const parts = await readTransfer(instruction, { file, expand, lookup, fetch, secrets, timestamp, signal });
     const transfer = { ...parts, files, workdir: work.config.workdir, timestamp, latest, cacheDir };
@@ -44,14 +46,9 @@ export async function copyFiles(
 }
 
 /** Whether what is copied, or what it is laid on, depends on programs that a plan does not run. */
-async function hasUnknown(
-  { packing, sources }: Evaluation,
-  from: Word | undefined,
-  expand: Expand,
-  at: At,
-): Promise<boolean> {
+async function hasUnknown({ packing, sources }: Evaluation, name: string, at: At): Promise<boolean> {
   if (packing !== undefined) return false;
-  const source = from && (await sources.find(expand.word(from), at));
-  const layers = source !== undefined && "layers" in source ? source.layers : [];
+  const source = name === "" ? sources.context : await sources.find(name, at);
+  const layers = "layers" in source ? source.layers : [];
   return [...at.work.layers, ...layers].some(({ unknown }) => unknown === true);
 }

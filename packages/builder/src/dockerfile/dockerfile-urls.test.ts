@@ -15,7 +15,7 @@ ENV MINOR=\${VERSION%.*}
 ADD https://a/$GLOBAL/\${VERSION}/$MINOR$NONE /
 FROM one
 ADD $UNSET https://a/\${MINOR:-x} http://a/plain?x=y /
-ADD --checksum=sha256:00 https://a/checked f /
+ADD --checksum=sha256:${"0".repeat(64)} https://a/checked f /
 `;
   expect(urls(text)).toEqual({
     urls: ["https://a/g/1.2.3/1.2", "https://a/1.2", "http://a/plain?x=y"],

@@ -131,12 +131,28 @@ test.each([
   ["ADD https://example.org/x.git /", '2:5 Cannot add "https://example.org/x.git": it is a git repository'],
   ["ADD https://example.org/x /", '2:5 Cannot add "https://example.org/x": this build fetches nothing'],
   ["COPY https://example.org/x /", '2:6 Cannot copy "https://example.org/x": COPY takes no URL'],
-  ["ADD --checksum=sha256:00 d /", "2:16 --checksum is for URLs"],
+  [`ADD --checksum=sha256:${"0".repeat(64)} d /`, "2:16 --checksum is for URLs"],
   ["RUN true", '2:1 Cannot run "RUN true": nothing here runs programs'],
 ])("%s is told at its place", async (line, message) => {
   const space = await workspace();
   const files = { "d/a": "", "d/b": "", hidden: "", ".dockerignore": "hidden\n" };
   expect(await space.failure(`FROM scratch\n${line}\n`, { files })).toBe(message);
+});
+
+test("FROM with a variable that nobody sets is told as that, and a stage that stands below as such", async () => {
+  const space = await workspace();
+  expect(await space.failure("ARG V\nFROM node:$V\n")).toBe("2:6 FROM node:$V comes to node:");
+  expect(await space.failure("FROM $V\n")).toBe("1:6 FROM $V comes to nothing");
+  await expect(space.build("FROM b AS a\nFROM a AS b\n")).rejects.toMatchObject({
+    hint: "Stage b does not stand above: a stage begins with one that does",
+  });
+});
+
+test("--from that comes to nothing is the context, and a number is no image", async () => {
+  const space = await workspace();
+  const made = await space.build("FROM scratch\nARG X\nCOPY --from=$X f /\nCOPY --from= f /g\n", { files: { f: "F" } });
+  expect(await look(made)).toEqual(["f 644 0:0 F", "g 644 0:0 F"]);
+  expect(await space.failure("FROM scratch\nCOPY --from=1 f /\n")).toBe('2:13 Stage "1" is not above this one');
 });
 
 test("what is missing is looked for: near names, the ignore file, the context's border", async () => {
@@ -149,6 +165,7 @@ test("what is missing is looked for: near names, the ignore file, the context's 
   space.write(files);
   expect(await hint("COPY dist/mian.js /")).toBe('Did you mean "dist/main.js"?');
   expect(await hint("COPY secret /")).toBe('"sec*" in .dockerignore hides it');
+  expect(await hint("ADD ftp://a/b /")).toBe("What ADD fetches begins with http:// or https://");
   expect(await hint("COPY ../other /")).toBe('Sources lie in the context: "../other" is read as "other" there');
 });
 

@@ -52,6 +52,12 @@ export function parseRetries(text: string): number {
   return Number(text);
 }
 
+/** Checks what ADD says of a file that it fetches: an algorithm and as many hexadecimal digits as it makes. */
+export function checkChecksum(text: string): void {
+  if (/^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/.test(text)) return;
+  throw new BuildError("SPEC", `Cannot use the checksum "${text}": expected sha256: and 64 hexadecimal digits`);
+}
+
 export function checkPlatform(text: string): void {
   try {
     parsePlatform(text);

@@ -187,13 +187,15 @@ test("COPY and ADD have their flags, and sources as words or as a list", () => {
     sources: [{ text: "a" }, { text: "b" }],
     destination: { text: "/c/" },
   });
-  expect(one('ADD --checksum=sha256:ab --keep-git-dir --unpack=FALSE ["a b", "c\\u0041", "/d"]')).toMatchObject({
-    checksum: { text: "sha256:ab" },
+  expect(
+    one(`ADD --checksum=sha256:${"a".repeat(64)} --keep-git-dir --unpack=FALSE ["a b", "c\\u0041", "/d"]`),
+  ).toMatchObject({
+    checksum: { text: `sha256:${"a".repeat(64)}` },
     keepGitDir: true,
     unpack: false,
     sources: [
-      { text: "a b", column: 58 },
-      { text: "cA", column: 65 },
+      { text: "a b", column: 120 },
+      { text: "cA", column: 127 },
     ],
     destination: { text: "/d" },
   });
@@ -350,8 +352,13 @@ test.each([
   ],
   ["EXPOSE 70000", 'Cannot expose "70000": ports are 1 to 65535, the lower one first', undefined],
   [
-    "STOPSIGNAL SIGNOT",
-    'Cannot set stopSignal "SIGNOT": expected a name (SIGTERM) or a number from 1 to 64',
+    "STOPSIGNAL SIGKIL",
+    'Cannot set stopSignal "SIGKIL": expected a name (SIGTERM) or a number from 1 to 64',
+    "Did you mean SIGKILL?",
+  ],
+  [
+    "ADD --checksum=md5:00 a b",
+    'Cannot use the checksum "md5:00": expected sha256: and 64 hexadecimal digits',
     undefined,
   ],
   ["COPY --chmod=888 a b", 'Cannot read mode "888": "888" is not a symbolic mode', undefined],

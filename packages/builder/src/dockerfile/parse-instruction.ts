@@ -5,6 +5,7 @@ import { checkWord, expandWord } from "./expand-word.ts";
 import { parseHeredocMark } from "./heredocs.ts";
 import { type FlagKind, type Flags, InstructionText } from "./instruction-text.ts";
 import {
+  checkChecksum,
   checkChoice,
   checkDuration,
   checkPlatform,
@@ -55,7 +56,7 @@ const grammars: ReadonlyMap<string, Grammar> = new Map<Instruction["keyword"], G
         ...common,
         keyword: "ADD",
         ...parseTransfer(source, flags),
-        checksum: checked(source, flags.one("checksum")),
+        checksum: checked(source, flags.one("checksum"), (text) => text === "" || checkChecksum(text)),
         keepGitDir: flags.bool("keep-git-dir"),
         unpack: flags.bool("unpack"),
       }),

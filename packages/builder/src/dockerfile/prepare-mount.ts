@@ -50,7 +50,10 @@ async function bindMount(fields: MountFields, sources: MountSources): Promise<Pr
   const isGiven = fields.text("ro", "readonly") !== undefined;
   const readOnly = isGiven ? fields.isSet("ro", "readonly") : !fields.isSet("rw", "readwrite");
   const target = fields.target(sources.workdir);
-  const { base, layers, path, key } = await sources.files(fields.text("from"), fields.text("source", "src") ?? "/");
+  const { base, layers, path, key } = await sources.files(
+    fields.text("from") || undefined,
+    fields.text("source", "src") ?? "/",
+  );
   return {
     mount: { target, type: "bind", source: { files: { base: base?.image, layers }, path }, readOnly },
     key: { type: "bind", target, source: path, key },

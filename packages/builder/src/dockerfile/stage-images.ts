@@ -41,11 +41,13 @@ export class StageImages {
       signal?.throwIfAborted();
       if (cause instanceof BuildError || !(cause instanceof Error)) throw cause;
       const own = "hint" in cause && typeof cause.hint === "string" ? cause.hint : undefined;
-      const meant = nearest(
-        place,
-        this.#dockerfile.file.stages.flatMap(({ from }) => from.as?.text ?? []),
-      );
-      const hint = meant === undefined ? own : `If stage ${meant} is meant, write ${meant}`;
+      const names = this.#dockerfile.file.stages.flatMap(({ from }) => from.as?.text ?? []);
+      const meant = nearest(place, names);
+      const hint = names.includes(place)
+        ? `Stage ${place} does not stand above: a stage begins with one that does`
+        : meant === undefined
+          ? own
+          : `If stage ${meant} is meant, write ${meant}`;
       const why = causes(cause).join(": ");
       throw new BuildError("BASE", `Cannot use image "${place}": ${why}`, {
         cause,

@@ -1,4 +1,4 @@
-import type { Platform } from "@lading/oci";
+import { parsePlace, type Platform } from "@lading/oci";
 import { nearest } from "../nearest.ts";
 import { blame, dockerfileError } from "./dockerfile-error.ts";
 import type { DockerfileRequest } from "./dockerfile-request.ts";
@@ -33,7 +33,12 @@ export interface Stages {
  */
 export function readStages({ file, target, buildArgs = {} }: DockerfileRequest, platform: Platform): Stages {
   const globals = new Map(Object.entries(platformArgs(platform, target, buildArgs)));
-  const lookup: Lookup = (name) => globals.get(name);
+  const missing = new Set<string>();
+  const lookup: Lookup = (name) => {
+    const value = globals.get(name);
+    if (value === undefined) missing.add(name);
+    return value;
+  };
   const expand = (word: Word): string =>
     blame(file, word, () => expandWord(word.text, lookup, { escape: file.escape }));
   for (const { args } of file.args)
@@ -45,9 +50,10 @@ export function readStages({ file, target, buildArgs = {} }: DockerfileRequest, 
   const all: Stage[] = [];
   for (const [index, syntax] of file.stages.entries()) {
     const { from } = syntax;
+    missing.clear();
     const image = expand(from.image);
-    if (image === "")
-      throw dockerfileError(file, from.image, `FROM ${from.image.text} comes to nothing`, {
+    if (image === "" || (missing.size > 0 && !isPlace(image)))
+      throw dockerfileError(file, from.image, `FROM ${from.image.text} comes to ${image === "" ? "nothing" : image}`, {
         hint: "Declare its variables by ARG before the first FROM, or give them with --build-arg NAME=VALUE",
       });
     const asked = from.platform === undefined ? "" : expand(from.platform);
@@ -74,11 +80,11 @@ export function readStages({ file, target, buildArgs = {} }: DockerfileRequest, 
   });
 }
 
-/** What a name in --from stands for: a folder, a stage above, one that stands below or is the same, or the place of an image. */
+/** What a name in --from stands for: a folder, a stage above, one that is not, or the place of an image. */
 export type NamedSource =
   | { readonly folder: string }
   | { readonly stage: Stage }
-  | { readonly notAbove: Stage }
+  | { readonly notAbove: string }
   | { readonly place: string };
 
 /** Looks up a name in --from of `stage`: a context goes before a stage, and a stage before an image. */
@@ -92,8 +98,8 @@ export function namedSource(
   if (context !== undefined) return context;
   const above = findStage(all.slice(0, index), name);
   if (above !== undefined) return { stage: above };
-  const notAbove = findStage(all, name);
-  return notAbove === undefined ? { place: name } : { notAbove };
+  // Nobody calls an image by a number.
+  return findStage(all, name) !== undefined || /^\d+$/.test(name) ? { notAbove: name } : { place: name };
 }
 
 /** A stage by its name or its number. */
@@ -113,6 +119,16 @@ export function namesCopied({ instructions }: StageSyntax): readonly string[] {
   });
   const known = words.flatMap((name) => (name === undefined || name.includes("$") ? [] : [name]));
   return [...new Set(known)];
+}
+
+/** Whether a text may name an image, also one that is in no registry: FROM takes any place. */
+export function isPlace(text: string): boolean {
+  try {
+    parsePlace(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What the stage is called, in lower case; undefined when it is called nothing. */

@@ -159,6 +159,7 @@ function whyMissing(files: SourceFiles, source: string, path: string): string | 
     const why = files.whyHidden(path);
     if (why !== undefined) return why;
   }
+  if (/^[a-z]+:\/\//i.test(source)) return "What ADD fetches begins with http:// or https://";
   if (/^(?:\.\.\/|\/)/.test(source) && files instanceof DiskFiles)
     return `Sources lie in the context: "${source}" is read as "${path}" there`;
   const parts = path.split("/");

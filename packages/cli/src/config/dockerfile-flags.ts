@@ -70,7 +70,10 @@ export interface DockerfileFlagsOptions {
 function readContext(text: string, folder: string): { folder: string } | { place: string } {
   const place = text.replace(/^docker-image:\/\//, "").replace(/^oci-layout:\/\//, "oci:");
   const path = resolve(folder, place);
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? { folder: path } : { place };
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return { folder: path };
+  if (/^\.{0,2}\//.test(place))
+    throw new UsageError(`Cannot use "${text}" as a build context: there is no such folder`);
+  return { place };
 }
 
 /** The parts of a request that flags say. */
