@@ -58,6 +58,15 @@ test("a Dockerfile that a description names takes its flags, and is one of the f
   );
 });
 
+test("a build context that is written as a folder and is none is refused", async () => {
+  await using folder = await temporaryFolder();
+  await writeFile(join(folder.path, "Dockerfile"), "FROM scratch\n");
+  const flags = new Flags({ "build-context": [`assets=${folder.path}/gone`] });
+  await expect(describeBuild({ context: folder.path, flags })).rejects.toThrow(
+    `Cannot use "${folder.path}/gone" as a build context: there is no such folder`,
+  );
+});
+
 test("a folder that nothing describes gives nothing, also where a folder is called as a description", async () => {
   await using folder = await temporaryFolder();
   for (const name of ["dockerfile", "index.html", "lading.yaml"]) await mkdir(join(folder.path, name));
