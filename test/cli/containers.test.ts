@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
@@ -43,6 +43,32 @@ describe.each(commandEngines)("$name", ({ name: engine, start }) => {
     expect((await here.lading(["copy", here.image, `${engine}:acme/other:2`])).status).toBe(0);
     expect((await here.lading(["images"])).stdout).toMatch(/^docker\.io\/acme\/other +2 /m);
     expect((await here.lading(["rmi", "acme/other:2"])).status).toBe(0);
+  });
+
+  test("build --watch --load gives an engine each edit, and takes the image before away", async () => {
+    await using here = await box();
+    const edited = join(here.work.path, "root/etc/edited");
+    const unnamed = async (): Promise<readonly string[]> =>
+      z
+        .array(z.object({ id: z.string(), names: z.array(z.string()) }))
+        .parse(JSON.parse((await here.lading(["images", "--json"])).stdout))
+        .flatMap(({ id, names }) => (names.length === 0 ? [id] : []));
+    expect((await here.lading(["build", "-q", "--load", engine])).status).toBe(0);
+    const before = await unnamed();
+    const watch = here.begin(["build", "--watch", "--load", engine]);
+    await watch.wrote("sha256:");
+    const shown = async (): Promise<string> =>
+      (await here.lading(["run", "--rm", "--pull", "never", ...none, "acme/box:1", "cat", "/etc/edited"])).stdout;
+    for (const text of ["1", "2", "3"]) {
+      await writeFile(edited, text);
+      await expect.poll(shown, patience).toBe(text);
+    }
+    process.kill(watch.pid, "SIGINT");
+    expect(await watch.outcome).toMatchObject({ status: 130 });
+
+    expect(await unnamed()).toEqual(before);
+    if (engine === "runc") expect(await readdir(join(here.work.path, "state/trees"))).toHaveLength(1);
+    expect((await here.lading(["rmi", "acme/box:1"])).status).toBe(0);
   });
 
   test("run gives the program's output and exit code, and with --rm leaves nothing", async () => {

@@ -5,8 +5,9 @@ import { chooseEngine, type Engine, type EngineName, FactsStore, RunnerError, st
 /** The engines that images are given to, each opened once, and what is known of the images; containerd in the namespace that CONTAINERD_NAMESPACE names, as its own clients have it. */
 export class EnginePool implements AsyncDisposable {
   readonly facts: FactsStore = new FactsStore(join(stateFolder(), "facts"));
-  /** The image that each engine was given last. */
-  readonly #given = new Map<EngineName, Digest>();
+  /** The images that each engine was given, and has because of that; the last one last. */
+  readonly #given = new Map<EngineName, Set<Digest>>();
+  #leaving: Promise<void> = Promise.resolve();
   readonly #engines = new Map<EngineName, Promise<Engine>>();
 
   /** Throws RunnerError NO_ENGINE. */
@@ -22,24 +23,49 @@ export class EnginePool implements AsyncDisposable {
   }
 
   /**
-   * Takes note of an image that an engine was given. The one before it goes when its names are gone to this one and no
-   * container has it: who builds after every edit would fill the disk.
+   * Takes note of an image that an engine was given. Those before it go when their names are gone to this one and no
+   * container has them: who builds after every edit would fill the disk. Nobody waits for that but who gives the next
+   * image, or disposes of this; what is in use is tried again then.
    */
   async given(engine: Engine, id: Digest, options: Options = {}): Promise<void> {
-    const before = this.#given.get(engine.name);
-    this.#given.set(engine.name, id);
-    if (before === undefined || before === id) return;
-    try {
-      const left = await engine.images.find(before, options);
-      if (left?.names.length === 0) await engine.images.remove(before, options);
-    } catch (error) {
-      if (!(error instanceof RunnerError)) throw error;
-    }
+    await this.#leaving;
+    const all = this.#given.get(engine.name) ?? new Set();
+    all.delete(id);
+    this.#given.set(engine.name, all.add(id));
+    this.#leaving = leaveOnly(id, engine, all, options);
+    // Told to whoever waits.
+    this.#leaving.catch(() => undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const opened = [...this.#engines.values()];
     this.#engines.clear();
-    for (const engine of opened) await (await engine)[Symbol.asyncDispose]();
+    await this.#leaving.catch(() => undefined);
+    this.#leaving = Promise.resolve();
+    for (const opening of opened) {
+      const engine = await opening;
+      const all = this.#given.get(engine.name) ?? new Set();
+      await leaveOnly([...all].at(-1), engine, all).catch(() => undefined);
+      await engine[Symbol.asyncDispose]();
+    }
+  }
+}
+
+/** Removes all of these images but one, which have no name and no container. */
+async function leaveOnly(
+  last: Digest | undefined,
+  engine: Engine,
+  ids: Set<Digest>,
+  options: Options = {},
+): Promise<void> {
+  for (const id of ids) {
+    if (id === last) continue;
+    try {
+      const left = await engine.images.find(id, options);
+      if (left?.names.length === 0) await engine.images.remove(id, options);
+      ids.delete(id);
+    } catch (error) {
+      if (!(error instanceof RunnerError)) throw error;
+    }
   }
 }
