@@ -12,7 +12,7 @@ import {
   probePodman,
 } from "@lading/runner";
 import { outputOf, probeImage, temporaryFolder } from "@lading/testkit";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { isReachable, makeUser } from "../engines/unprivileged-user.ts";
 import { installed, isRoot } from "./command.ts";
 
@@ -118,6 +118,25 @@ describe.runIf(isHere)("podman's service", () => {
 
     expect((await next.info()).endpoint).toBe(`unix://${place.path}/run/lading/podman.sock`);
     expect(servicesOf(place.path)).toEqual(before);
+  });
+
+  test("a made-up name that somebody else's container has is given up for another", async () => {
+    await using place = await makePlace();
+    await using engine = await PodmanEngine.open(place.options);
+    const { source, image } = await probeImage();
+    const facts = FactsStore.of(place.path);
+    const found = await importImage(engine, source, image.descriptor, { facts, name: "localhost/probe:1" });
+    const flags = [...(place.options.flags ?? []), "create", "--name", "able_anchor", "localhost/probe:1", "true"];
+    execFileSync("podman", flags, { env: place.options.env });
+    // The first of the names.
+    vi.spyOn(Math, "random").mockReturnValueOnce(0).mockReturnValueOnce(0);
+    onTestFinished(() => void vi.restoreAllMocks());
+
+    const { container } = await createContainer(engine, found, { network: "none" }, { imageName: "probe", facts });
+
+    expect(container.name).toMatch(/^[a-z]+_[a-z]+$/);
+    expect(container.name).not.toBe("able_anchor");
+    await container.remove({ force: true });
   });
 
   test("one that ended for want of work is started again by the next call", async () => {

@@ -77,8 +77,18 @@ export class PodmanEngine implements Engine {
   }
 
   async create(plan: ContainerPlan, image: EngineImage, options: CreateOptions): Promise<Container> {
+    if (plan.name !== undefined) return await this.#create(plan, plan.name, image, options);
+    for (let tries = 1; ; tries++)
+      try {
+        return await this.#create(plan, this.#freeName(), image, options);
+      } catch (error) {
+        // podman has containers of others as well.
+        if (tries === 20 || !(error instanceof RunnerError && error.code === "NAME_TAKEN")) throw error;
+      }
+  }
+
+  async #create(plan: ContainerPlan, name: string, image: EngineImage, options: CreateOptions): Promise<Container> {
     const { imageName, signal } = options;
-    const name = plan.name ?? this.#freeName();
     const attempt = `Cannot create "${name}"`;
     await checkSources(plan);
     await this.#freeStaleName(name);
