@@ -1,14 +1,11 @@
-import { readlinkSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Digest } from "@lading/oci";
 import { readJson } from "../state/json-file.ts";
-import { hasCode } from "../state/system-error.ts";
 
 /*
  * Images below the state folder:
  *
  *   images/HEX/image.json    config, the manifest's digest and the names of its trees; HEX is the image's ID
- *   images/HEX/tree          where an older version wrote it, that has no such names: a symlink to its only tree
  *   images/names/NAME        a symlink that says HEX and the name; called by the name, as in a URL
  *   trees/HEX/rootfs         files, for all images that have them: of a layer, and HEX is mostly its diffID; or of a
  *                            layer with all below it, and HEX is the chain ID
@@ -26,19 +23,17 @@ export function treesFolder(root: string): string {
   return join(root, "trees");
 }
 
+/** Whether this is the digits of a digest, SHA-256 or SHA-512. */
+export function isHex(name: unknown): name is string {
+  return typeof name === "string" && /^(?:[0-9a-f]{64}|[0-9a-f]{128})$/.test(name);
+}
+
 /** The names of the trees that make up an image's files, the uppermost first; undefined where there is no image. */
 export function treeNames(root: string, hex: string): readonly string[] | undefined {
-  const folder = join(imagesFolder(root), hex);
-  const record = readJson(join(folder, "image.json"));
-  if (typeof record !== "object" || record === null) return undefined;
-  if ("trees" in record && Array.isArray(record.trees))
-    return record.trees.filter((name) => typeof name === "string" && /^[0-9a-f]{64}$/.test(name));
-  try {
-    return [basename(readlinkSync(join(folder, "tree")))];
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
+  const record = readJson(join(imagesFolder(root), hex, "image.json"));
+  if (typeof record !== "object" || record === null || !("trees" in record)) return undefined;
+  const { trees } = record;
+  return Array.isArray(trees) && trees.every(isHex) ? trees : undefined;
 }
 
 /** The trees that make up an image's files, the uppermost first. */

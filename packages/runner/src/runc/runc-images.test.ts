@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { lstat, mkdir, readdir, readFile, symlink, utimes, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import {
   type Bytes,
@@ -17,7 +17,6 @@ import {
 } from "@lading/oci";
 import { temporaryFolder } from "@lading/testkit";
 import { expect, test } from "vitest";
-import { chainIds } from "../containerd/chain-id.ts";
 import { testPlan } from "../spec/run-bundle.suite.ts";
 import { ContainerStore } from "../state/container-store.ts";
 import { lowerFolders } from "./lower-folders.ts";
@@ -48,7 +47,11 @@ async function layeredImage(store: MemoryStore, layers: readonly (readonly Entry
   return await writeImage(store, { config, layers: await Promise.all(written) });
 }
 
-async function writeLayer(store: MemoryStore, entries: readonly Entry[]): Promise<Layer> {
+async function writeLayer(
+  store: MemoryStore,
+  entries: readonly Entry[],
+  algorithm?: "sha256" | "sha512",
+): Promise<Layer> {
   const parts = entries.flatMap(({ body = "", ...header }) => [
     encodeTarHeader({ ...header, size: body.length }),
     Buffer.from(body),
@@ -57,7 +60,7 @@ async function writeLayer(store: MemoryStore, entries: readonly Entry[]): Promis
   const tar = Buffer.concat([...parts, Buffer.alloc(tarTrailerSize)]);
   const descriptor = await store.write(once(tar), mediaTypes.ociLayer);
   const blob = store.blob(descriptor);
-  return { descriptor, diffId: digestOf(tar), open: (options) => blob.open(options) };
+  return { descriptor, diffId: digestOf(tar, algorithm), open: (options) => blob.open(options) };
 }
 
 function capabilities(path: string): string {
@@ -194,33 +197,47 @@ test.runIf(isRoot)("an import that fails leaves nothing of the layers that it ha
   expect(await readdir(treesFolder(store.root))).toEqual([]);
 });
 
-test.runIf(isRoot)(
-  "an image of the version before, all in one tree, is found, imported again and removed",
-  async () => {
-    await using store = await makeStore();
-    const source = new MemoryStore();
-    const layers = ["1", "2"].map((body) => [{ ...entry, path: body, type: "file", body }] as const);
-    const { descriptor, manifest, config } = await layeredImage(source, layers);
-    const [folder, name] = [join(imagesFolder(store.root), hexOf(manifest.config.digest)), "localhost/old:1"];
-    const chainId = hexOf(chainIds(config.rootfs.diff_ids).at(-1) ?? manifest.config.digest);
-    const tree = join(treesFolder(store.root), chainId);
-    await mkdir(join(tree, "rootfs"), { recursive: true });
-    await writeFile(join(tree, "tree.json"), JSON.stringify({ size: 2, capable: [] }));
-    await mkdir(folder, { recursive: true });
-    const record = { id: manifest.config.digest, digest: descriptor.digest, config };
-    await writeFile(join(folder, "image.json"), JSON.stringify(record));
-    await symlink(join("../../trees", chainId), join(folder, "tree"));
+test.runIf(isRoot).each([
+  ["sha256", "sha512"],
+  ["sha512", "sha256"],
+  ["sha512", "sha512"],
+] as const)("layers whose diffIDs are %s, and %s above, are all seen, and used", async (lower, upper) => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const written = [
+    await writeLayer(source, [{ ...entry, path: "lower", type: "file", body: "x" }], lower),
+    // It does not say whose /etc is: merged with all below.
+    await writeLayer(source, [{ ...entry, path: "etc/upper", type: "file", body: "xx" }], upper),
+    await writeLayer(source, [{ ...entry, path: "top", type: "file", body: "xxx" }], upper),
+  ];
+  const config = { os: "linux", architecture: "amd64" };
+  const image = await writeImage(source, { config, layers: written });
+  const alone = await writeImage(source, { config, layers: written.slice(0, 1) });
+  for (const { descriptor } of [image, alone]) await store.images.import(source, descriptor);
 
-    expect((await store.images.find(manifest.config.digest))?.size).toBe(2);
-    await store.images.import(source, descriptor, { name });
-    expect((await lowerFolders(store.root, manifest.config.digest, undefined)).folders).toEqual([join(tree, "rootfs")]);
-    await store.images.remove(name);
-    expect(await readdir(treesFolder(store.root))).toEqual([]);
+  await store.images.remove(alone.manifest.config.digest);
+  const { folders } = await lowerFolders(store.root, image.manifest.config.digest, undefined);
+  const seen = await Promise.all(folders.map((folder) => readdir(folder)));
+  expect(seen.map((names) => names.toSorted())).toEqual([["top"], ["etc", "lower"]]);
+  expect((await store.images.find(image.manifest.config.digest))?.size).toBe(6);
+  await store.images.remove(image.manifest.config.digest);
+  expect(await readdir(treesFolder(store.root))).toEqual([]);
+});
 
-    await store.images.import(source, descriptor, { name });
-    expect(treesOf(store.root, manifest.config.digest)).toHaveLength(2);
-  },
-);
+test.runIf(isRoot)("an image with a name of a tree that cannot be one is no image", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const { descriptor, manifest } = await layeredImage(source, [[{ ...entry, path: "file", type: "file", body: "x" }]]);
+  const { id } = await store.images.import(source, descriptor);
+  const path = join(imagesFolder(store.root), hexOf(id), "image.json");
+  const record: { readonly trees: readonly string[] } = JSON.parse(await readFile(path, "utf8"));
+  await writeFile(path, JSON.stringify({ ...record, trees: [...record.trees, "../images"] }));
+
+  expect(await store.images.find(id)).toBeUndefined();
+  await expect(lowerFolders(store.root, manifest.config.digest, undefined)).rejects.toMatchObject({
+    code: "NOT_FOUND",
+  });
+});
 
 test.runIf(isRoot)("what was left by who was killed goes a day later, with the next image that does", async () => {
   await using store = await makeStore();

@@ -31,7 +31,7 @@ import type { ContainerStore } from "../state/container-store.ts";
 import { readJson } from "../state/json-file.ts";
 import { randomDigits } from "../state/random-digits.ts";
 import { hasCode } from "../state/system-error.ts";
-import { hexOf, imagesFolder, treeNames, treesFolder } from "./image-folder.ts";
+import { hexOf, imagesFolder, isHex, treeNames, treesFolder } from "./image-folder.ts";
 import type { ImageTrees } from "./image-trees.ts";
 import { treeSize } from "./tree-facts.ts";
 
@@ -116,8 +116,8 @@ export class RuncImages implements EngineImages {
       const named = readName(this.#nameFile(each));
       if (named !== undefined) return named.hex;
     }
-    const hex = name.replace(/^sha256:/, "");
-    if (!/^[0-9a-f]{4,64}$/.test(hex)) return undefined;
+    const hex = name.replace(/^sha(?:256|512):/, "");
+    if (!/^[0-9a-f]{4,128}$/.test(hex)) return undefined;
     const found = this.#all().filter((entry) => entry.startsWith(hex));
     if (found.length > 1)
       throw new RunnerError("AMBIGUOUS", `Cannot tell which image "${name}" is: ${found.length} IDs begin so`);
@@ -172,7 +172,7 @@ export class RuncImages implements EngineImages {
 
   /** IDs without their algorithm. */
   #all(): readonly string[] {
-    return entries(imagesFolder(this.#store.root)).filter((entry) => /^[0-9a-f]{64}$/.test(entry));
+    return entries(imagesFolder(this.#store.root)).filter(isHex);
   }
 
   /** By image. */
