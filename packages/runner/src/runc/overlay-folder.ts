@@ -36,13 +36,9 @@ export class OverlayFolder {
     return new OverlayFolder(path, lower.length);
   }
 
-  /** One that was made before; undefined where there is none. */
-  static open(path: string): OverlayFolder | undefined {
-    try {
-      return new OverlayFolder(path, readdirSync(join(path, "below")).length);
-    } catch {
-      return undefined;
-    }
+  /** One that was made before. */
+  static open(path: string): OverlayFolder {
+    return new OverlayFolder(path, readdirSync(join(path, "below")).length);
   }
 
   get upper(): string {

@@ -56,7 +56,7 @@ export class RuncDriver implements TaskDriver {
     const task = this.#task(record);
     const log = join(task, "runtime.log");
     const pidFile = join(task, "pid");
-    const overlay = await this.#overlay(record);
+    const overlay = this.#overlay(record);
     for (const left of [log, pidFile]) rmSync(left, { force: true });
     const { ipc } = plan.namespaces;
     const from = await this.#sharedWith(record);
@@ -150,21 +150,16 @@ export class RuncDriver implements TaskDriver {
 
   async withFiles<T>(record: ContainerRecord, work: (root: string) => Promise<T>, options: Options = {}): Promise<T> {
     using _ = await lockFiles(join(this.#task(record), "files.lock"), options);
-    return await withOverlay(await this.#overlay(record), work, options);
+    return await withOverlay(this.#overlay(record), work, options);
   }
 
   async remove(): Promise<void> {
     // All that `create` made is in the container's folder.
   }
 
-  async #overlay(record: ContainerRecord): Promise<Overlay> {
+  #overlay(record: ContainerRecord): Overlay {
     const maps = idMapsOf(this.#store, record);
-    const task = this.#task(record);
-    const made = OverlayFolder.open(task);
-    // An older version has left it to each start.
-    const folder =
-      made ?? OverlayFolder.make(task, (await lowerFolders(this.#store.root, record.image.id, maps)).folders);
-    return { folder, options: maps === undefined ? [] : metacopy };
+    return { folder: OverlayFolder.open(this.#task(record)), options: maps === undefined ? [] : metacopy };
   }
 
   /**
