@@ -1,5 +1,7 @@
 import { join } from "node:path";
+import { temporaryFolder } from "@lading/testkit";
 import { expect, test } from "vitest";
+import { planBuild } from "../build.ts";
 import { describeNodeProject } from "./node-project.ts";
 import { project } from "./project-fixture.suite.ts";
 
@@ -7,7 +9,7 @@ import { project } from "./project-fixture.suite.ts";
 function starting(
   start: string,
   bin: unknown,
-  { as = "dependencies", files = {} }: { readonly as?: string; readonly files?: Record<string, string> } = {},
+  { as = "dependencies", files = {} }: { readonly as?: string; readonly files?: Parameters<typeof project>[0] } = {},
 ): Parameters<typeof project>[0] {
   const manifest = { name: "app", scripts: { start }, [as]: { "@acme/web": "^1.0.0" } };
   const dev = as === "devDependencies" ? { dev: true } : {};
@@ -21,6 +23,25 @@ function starting(
     "node_modules/@acme/web/bin/web": "#!/usr/bin/env node\n",
     ...files,
   };
+}
+
+/** What the image of a project would have, and what is said of it. */
+async function imageOf(context: string): Promise<{
+  readonly paths: readonly string[];
+  readonly env: readonly string[] | undefined;
+  readonly warnings: readonly string[];
+}> {
+  await using cache = await temporaryFolder();
+  const { spec } = describeNodeProject(context);
+  const { images, warnings } = await planBuild({
+    spec: { ...spec, from: "scratch" },
+    context,
+    cacheDir: cache.path,
+    locate: () => Promise.reject(new Error("nothing is below it")),
+  });
+  const [image] = images;
+  const paths = image?.layers.flatMap(({ entries }) => entries.map(({ path }) => path)) ?? [];
+  return { paths, env: image?.config.config?.Env, warnings };
 }
 
 /** What is wrong with it. */
@@ -74,6 +95,15 @@ test("a package of a workspace is started by what its root has", async () => {
     entrypoint: ["node", "/app/node_modules/tool/cli.mjs", "serve"],
     workdir: "/app/apps/web",
   });
+});
+
+test("what a start script names in node_modules by its path is in the image, be it a link of .bin or a package's that is only there to develop", async () => {
+  const dev = { as: "devDependencies", files: { "node_modules/.bin/web": { link: "../@acme/web/bin/web" } } };
+  for (const file of ["node_modules/.bin/web", "node_modules/@acme/web/bin/web"]) {
+    await using folder = await project(starting(`node ${file}`, "bin/web", dev));
+    const { paths } = await imageOf(folder.path);
+    expect(paths).toContain(`app/${file}`);
+  }
 });
 
 test("a program that is only there to develop, is none for Node, or is nobody's is refused", async () => {

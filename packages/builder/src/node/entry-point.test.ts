@@ -20,6 +20,7 @@ function only(...files: readonly string[]): Startable {
       name === "next" ? "node_modules/next/dist/bin/next" : { why: `runs "${name}", which is not there` },
   };
 }
+const next = { file: "node_modules/next/dist/bin/next", ofDependency: true };
 const all: Startable = { ...only(), exists: () => true };
 
 function entryOf(manifest: Partial<PackageManifest>, startable = all): EntryPoint {
@@ -41,8 +42,9 @@ test.each([
     { file: "a.js", env: { NODE_OPTIONS: "--max-old-space-size=512 --no-warnings" } },
   ],
   ["node --env-file-if-exists .env a.js", { flags: ["--env-file-if-exists", ".env"], file: "a.js" }],
-  ["next start -p 80", { file: "node_modules/next/dist/bin/next", arguments: ["start", "-p", "80"] }],
-  ["PORT=80 npx next start", { file: "node_modules/next/dist/bin/next", arguments: ["start"], env: { PORT: "80" } }],
+  ["next start -p 80", { ...next, arguments: ["start", "-p", "80"] }],
+  ["PORT=80 npx next start", { ...next, arguments: ["start"], env: { PORT: "80" } }],
+  ["node node_modules/next/dist/bin/next", { file: next.file }],
 ])("the start script %s is understood", (start, expected) => {
   expect(entryOf({ scripts: { start } })).toEqual({ flags: [], arguments: [], env: {}, ...expected });
 });

@@ -8,6 +8,8 @@ export interface EntryPoint {
   readonly flags: readonly string[];
   /** Relative to the package, without a leading "./"; of a dependency's program in a node_modules, here or above. */
   readonly file: string;
+  /** Whether the file is a dependency's program, and in the image with that. Default: false. */
+  readonly ofDependency?: true;
   readonly arguments: readonly string[];
   /** What the start script sets. */
   readonly env: Readonly<Record<string, string>>;
@@ -61,7 +63,9 @@ function startedBy({ scripts }: PackageManifest, startable: Startable): EntryPoi
   if ("why" in command) return command;
   if (command.program === "node") return nodeCommand(command);
   const file = startable.program(command.program);
-  return typeof file === "string" ? { ...plain(file), arguments: command.arguments, env: command.env } : file;
+  return typeof file === "string"
+    ? { ...plain(file), ofDependency: true, arguments: command.arguments, env: command.env }
+    : file;
 }
 
 // Flags that take the next word as their value when they have no "=".

@@ -63,7 +63,7 @@ export function describeNodeProject(
           program: (name) => dependencyProgram(root, folder, manifest, name),
         })
       : undefined;
-  const ownFile = entry === undefined || isDependencys(entry) ? undefined : entry.file;
+  const ownFile = entry?.ofDependency === true ? undefined : entry?.file;
   if (ownFile !== undefined) refuseIgnored(project, ownFile);
   const warnings = lockfile === undefined ? [] : checkInstalled(project, lockfile, installed, { systems, cacheDir });
   if (entry?.doubt !== undefined) warnings.push(entry.doubt);
@@ -82,11 +82,6 @@ export function describeNodeProject(
     user: "1000:1000",
   };
   return { spec, context: root, project, installed, entry, warnings };
-}
-
-/** Whether it is a dependency's program, which is in the image with the dependency. */
-function isDependencys({ file }: EntryPoint): boolean {
-  return /(?:^|\/)node_modules\//.test(file);
 }
 
 /** Whether what is installed is what the lockfile says, and can run where it shall. Returns what to warn of. */
