@@ -176,8 +176,9 @@ class Planner {
     const plans: LayerPlan[] = [...layers];
     const drafts = await this.#draft(platform, laid === undefined ? base : "stages");
     let lower = laid ?? (await this.#below(base, platform, drafts));
+    const isOnBase = lower !== nothing;
     for (const draft of drafts) {
-      const plan = await this.#planLayer(draft, { platform, base, lower, plans });
+      const plan = await this.#planLayer(draft, { platform, base, isOnBase, lower, plans });
       if (countEntries(plan) === 0) continue;
       plans.push(plan);
       if ((base?.image.layers.length ?? 0) + plans.length > runnableLayers)
@@ -215,9 +216,16 @@ class Planner {
 
   async #planLayer(
     { layer, name, found, key, known }: Draft,
-    below: { platform: Platform; base: Base | undefined; lower: Lower; plans: readonly LayerPlan[] },
+    below: {
+      platform: Platform;
+      base: Base | undefined;
+      /** Whether the base's files are in `lower`. */
+      isOnBase: boolean;
+      lower: Lower;
+      plans: readonly LayerPlan[];
+    },
   ): Promise<LayerPlan> {
-    const { platform, base, lower, plans } = below;
+    const { platform, base, isOnBase, lower, plans } = below;
     let made = this.#plans.get(layer);
     if (made === undefined) this.#plans.set(layer, (made = []));
     const same = made.find((one) => one.lower === lower && one.found === found);
@@ -225,7 +233,8 @@ class Planner {
 
     const mtime = folderTime(layer.mtime, this.#timestamp);
     const memory = this.#memory;
-    if (known !== undefined && memory !== undefined) {
+    // Another layer may be why a remote base is read, and may not have been there when this one was remembered.
+    if (known?.facts.isOnBase === isOnBase && memory !== undefined) {
       known.facts.warnings.forEach(this.#warn);
       const draft = { name, remove: [], lower, accounts: undefined, mtime };
       const recalled = memory.planOf(name, known, () => planLayer({ ...draft, listed: found.list() }).plan.entries);
@@ -249,6 +258,7 @@ class Planner {
         key,
         warnings,
         needsBase: base?.found.remote === true && needsBase({ layer, found }, base),
+        isOnBase,
       });
     return plan;
   }

@@ -15,6 +15,8 @@ export interface PlanFacts {
   readonly size: number;
   /** Whether the files of a remote base have a say in it. */
   readonly needsBase: boolean;
+  /** Whether it was laid on the files of the base; else on nothing. */
+  readonly isOnBase: boolean;
   readonly warnings: readonly string[];
   /** What layers above it asked for, by path: what is there, or null. */
   readonly nodes: readonly (readonly [path: string, node: LowerNode | null])[];
@@ -35,11 +37,12 @@ export function isLayerRecord(value: unknown): value is CompressedLayer {
 
 export function isPlanFacts(value: unknown): value is PlanFacts {
   if (!isFields(value)) return false;
-  const { entries, size, needsBase, warnings, nodes } = value;
+  const { entries, size, needsBase, isOnBase, warnings, nodes } = value;
   return (
     isCount(entries) &&
     isCount(size) &&
     typeof needsBase === "boolean" &&
+    typeof isOnBase === "boolean" &&
     Array.isArray(warnings) &&
     warnings.every((one) => typeof one === "string") &&
     Array.isArray(nodes) &&

@@ -246,6 +246,29 @@ test("a layer is another on another base, and above another layer", async () => 
       }
 });
 
+test("another layer makes the base be read: the layers beside it are those of a machine that never built them", async () => {
+  await using here = await project();
+  const platforms = ["linux/amd64"];
+  const { source, descriptor } = await here.build({
+    platforms,
+    layers: [{ add: [{ directory: true, dest: "/opt", mode: "0700", owner: "5:6" }] }],
+  });
+  const more: Partial<BuildRequest> = { locate: () => Promise.resolve({ source, descriptor, remote: true }) };
+  const first = { add: [{ src: "one.txt", dest: "/opt/f" }] };
+  const one: BuildSpecInput = { platforms, from: "base", layers: [first] };
+  const two: BuildSpecInput = { platforms, from: "base", layers: [first, { add: [{ content: "", dest: "/var/x" }] }] };
+  await settle(here);
+  const folderOf = async (spec: BuildSpecInput): Promise<readonly unknown[]> => {
+    const { images } = await here.build(spec, more);
+    return images.map(({ layers }) => layers[1]?.descriptor.digest);
+  };
+  // Else there is nothing to get wrong.
+  expect(await folderOf(one)).not.toEqual(await folderOf(two));
+  for (const spec of [one, two, two, one, one])
+    expect((await here.build(spec, more)).descriptor).toEqual(await here.anew(spec, more));
+  expect(reuses(await here.build(one, more)).slice(1)).toEqual(["stat"]);
+});
+
 test.each([
   ["owners by name", { add: [{ src: "lib", dest: "/lib", owner: "web" }] }],
   ["removals", { add: [{ src: "lib", dest: "/lib" }], remove: ["/etc/passwd"] }],

@@ -71,12 +71,13 @@ export class PlanMemory {
   /** Keeps what was noted of a plan whose layer is in the cache, unless all of it is known. */
   keep(plan: LayerPlan, layer: CompressedLayer): void {
     const { answers = new Map(), records = [] } = this.#noted.get(plan) ?? {};
-    for (const { key, needsBase, warnings, nodes } of records) {
+    for (const { key, needsBase, isOnBase, warnings, nodes } of records) {
       if (nodes === answers.size) continue;
       this.#cache.rememberPlan(key, layer, {
         entries: countEntries(plan),
         size: sizeOfFiles(plan),
         needsBase,
+        isOnBase,
         warnings: [...warnings],
         nodes: Array.from(answers, ([path, node]) => [path, node === undefined ? null : written(node)]),
       });
@@ -87,6 +88,7 @@ export class PlanMemory {
 interface Noted {
   readonly key: string;
   readonly needsBase: boolean;
+  readonly isOnBase: boolean;
   readonly warnings: readonly string[];
   /** How many answers are kept already; undefined when nothing is. */
   readonly nodes?: number;
