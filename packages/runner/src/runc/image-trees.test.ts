@@ -172,6 +172,29 @@ test.runIf(isRoot)("a device that nobody may make hides what a layer below has t
   expect(await expectAsMerged(layers, { devices: false })).toBe(2);
 });
 
+test.runIf(isRoot)("a layer that empties a folder is merged where no overlay can be told so", async () => {
+  const emptying = [folder("a"), file("a/.wh..wh..opq"), file("a/new")];
+  const layers = [[folder("a"), file("a/old")], emptying, [file("b")]].map(layerOf);
+  expect(await expectAsMerged(layers)).toBe(3);
+  expect(await expectAsMerged(layers, { opaqueAttribute: "" })).toBe(2);
+});
+
+test.runIf(isRoot)(
+  "an attribute that files are not the same without, and that cannot be set, is an error",
+  async () => {
+    await using place = await temporaryFolder();
+    // The kernel takes no capabilities of that form.
+    const wrong = new Map([["security.capability", Buffer.from("x")]]);
+    const trees = new ImageTrees(place.path);
+
+    await expect(trees.ensure({ layers: [layerOf([file("program", { xattrs: wrong })])] })).rejects.toMatchObject({
+      code: "ENGINE",
+      message: expect.stringContaining("Cannot set 'security.capability' extended attribute for file 'program'"),
+    });
+    expect(trees.all()).toEqual([]);
+  },
+);
+
 test.runIf(isRoot)("a layer that is there twice is one folder of an overlay", async () => {
   const [one, two] = [[file("x", { body: "1" })], [file("x", { body: "2" })]].map(layerOf);
   if (one === undefined || two === undefined) throw new TypeError("two layers");

@@ -45,6 +45,7 @@ export function loneLayer({ entries }: LayerIndex, options: UnpackOptions = {}):
   const opaque = new Map<string, TarHeader>();
   for (const [path, header] of folders)
     if (header !== undefined && (emptied.has(path) || whiteouts.has(path))) opaque.set(path, header);
+  if (options.opaqueAttribute === "" && opaque.size > 0) return undefined;
   const removed = [...new Set([...whiteouts, ...hidden])].filter(
     (path) => !files.has(path) && !folders.has(path) && !isBelow(path, opaque),
   );

@@ -30,6 +30,7 @@ import { RunnerError } from "../errors.ts";
 import type { ContainerStore } from "../state/container-store.ts";
 import { readJson } from "../state/json-file.ts";
 import { randomDigits } from "../state/random-digits.ts";
+import { ownIds } from "../steps/own-ids.ts";
 import { hasCode } from "../state/system-error.ts";
 import { hexOf, imagesFolder, isHex, treeNames, treesFolder } from "./image-folder.ts";
 import type { ImageTrees } from "./image-trees.ts";
@@ -205,7 +206,8 @@ export class RuncImages implements EngineImages {
   /** What unpacks is loaded for who brings an image: a container of one that is here starts sooner without. */
   async #trees(): Promise<ImageTrees> {
     const { ImageTrees } = await import("./image-trees.ts");
-    return new ImageTrees(this.#store.root);
+    // The attributes that overlays heed here are those of the machine's root.
+    return new ImageTrees(this.#store.root, ownIds().inUserNamespace ? { opaqueAttribute: "" } : {});
   }
 
   #folder(hex: string): string {

@@ -30,7 +30,10 @@ export interface UnpackOptions extends Options {
   readonly owners?: ((owner: FileOwner) => FileOwner) | undefined;
   /** Whether devices are made, which nobody can in a user namespace. Default: true. */
   readonly devices?: boolean | undefined;
-  /** Which attribute says to overlays that nothing of a folder is below. Default: `trusted.overlay.opaque`. */
+  /**
+   * Which attribute says to overlays that nothing of a folder is below; "" where they heed none that this process may
+   * set: a layer that empties a folder is merged then. Default: `trusted.overlay.opaque`.
+   */
   readonly opaqueAttribute?: string | undefined;
 }
 
@@ -86,6 +89,7 @@ export async function makeSpecialFiles(
   const owners = ["--numeric-owner", "--same-owner", "--same-permissions", "--delay-directory-restore"];
   const tar = spawn("tar", ["--extract", ...owners, "--xattrs", "--xattrs-include=*", "--directory", folder], {
     stdio: ["pipe", "ignore", "pipe"],
+    env: { ...process.env, LC_ALL: "C" },
     signal,
   });
   const closed = once(tar, "close");
@@ -104,7 +108,15 @@ export async function makeSpecialFiles(
       },
     );
   if (written.status === "rejected") throw written.reason;
+  const missing = (await said).toString().match(cannotSet)?.[0];
+  if (missing !== undefined)
+    throw new RunnerError("ENGINE", `Cannot unpack attributes in ${folder}: ${missing}`, {
+      hint: "The folder must be on a file system that keeps extended attributes, such as ext4, xfs or btrfs",
+    });
 }
+
+/** What files are not the same without. GNU tar only warns of it. */
+const cannotSet = /^tar: .*Cannot set '(?:security\.capability|(?:trusted|user)\.overlay\.opaque)'.*$/m;
 
 async function* entries(files: readonly SpecialFile[], contents: string): AsyncGenerator<Uint8Array> {
   for (const { names, header, xattrs } of files) {
