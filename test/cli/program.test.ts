@@ -1,4 +1,4 @@
-import { copyFile, readdir, stat, symlink, writeFile } from "node:fs/promises";
+import { chown, copyFile, readdir, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { installed, run } from "../interop/command.ts";
@@ -55,6 +55,46 @@ test.each([
   expect(status).not.toBe(0);
   expect(stdout).toBe("");
   expect(await work.names()).toEqual(["app"]);
+});
+
+test.each([
+  { what: "of which a power failure left half", spoil: truncateHalf },
+  // Only root can give files away.
+  ...(process.getuid?.() === 0
+    ? [{ what: "that is another user's", spoil: async (file: string) => await chown(file, 12_345, 12_345) }]
+    : []),
+])("compiled code $what is not run, and made anew", async ({ spoil }) => {
+  await using work = await workspace({});
+  const folder = join(work.path, "cache");
+  const code = async (): Promise<string> => {
+    expect(await work.lading(["cache", "ls"], { XDG_CACHE_HOME: folder })).toMatchObject({ status: 0, stderr: "" });
+    const [name = ""] = await readdir(join(folder, "lading-code"));
+    return join(folder, "lading-code", name);
+  };
+  const file = await code();
+  const { ino } = await stat(file);
+  expect((await stat(await code())).ino).toBe(ino);
+  await spoil(file);
+
+  const { ino: made, uid } = await stat(await code());
+
+  expect(made).not.toBe(ino);
+  expect(uid).toBe(process.getuid?.());
+  expect((await stat(await code())).ino).toBe(made);
+});
+
+/** The length is on the disk, and the end of what was written is not. */
+async function truncateHalf(file: string): Promise<void> {
+  const { size } = await stat(file);
+  await truncate(file, Math.floor(size / 2));
+  await truncate(file, size);
+}
+
+test("a cache folder that is not absolute is none", async () => {
+  await using work = await workspace({});
+  const home = join(work.path, "home");
+  expect(await work.lading(["cache", "ls"], { XDG_CACHE_HOME: "cache", HOME: home })).toMatchObject({ status: 0 });
+  expect(await work.names()).toEqual(["home"]);
 });
 
 test("code that was compiled once is taken again, whatever the command is used for in between", async () => {

@@ -19,15 +19,26 @@ if (major < 22 || (major === 22 && minor < 22)) {
   } else if (args.length === 1 && args[0] === "--help" && existsSync(help) && !(process.stdout.columns < 100)) {
     process.stdout.write(readFileSync(help));
   } else {
-    // Not in /tmp, where others could put theirs, and not among the layers, whose folder is an OCI layout.
-    const cache = process.env.XDG_CACHE_HOME || `${process.getBuiltinModule("node:os").homedir()}/.cache`;
     const require = module.createRequire(import.meta.url);
     const { loadBundle } = require("./load-bundle.cjs");
     require("../dist/bin/node-flags.cjs").setUpFor(args[0]);
     const { main } = loadBundle(fileURLToPath(new URL("../dist/bin/main.cjs", import.meta.url)), {
-      folder: `${cache}/lading-code`,
+      folder: codeFolder(),
       command: /^[a-z]+$/.test(args[0] ?? "") ? args[0] : "lading",
     });
     await main(args);
+  }
+}
+
+/** Not in /tmp, where others could put theirs, and not among the layers, whose folder is an OCI layout. */
+function codeFolder() {
+  // By the XDG specification a path that is not absolute counts as none.
+  const { XDG_CACHE_HOME: cache = "" } = process.env;
+  if (process.getBuiltinModule("node:path").isAbsolute(cache)) return `${cache}/lading-code`;
+  try {
+    return `${process.getBuiltinModule("node:os").homedir()}/.cache/lading-code`;
+  } catch {
+    // A number without a name: containers run with such.
+    return undefined;
   }
 }
