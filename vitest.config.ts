@@ -13,7 +13,7 @@ const e2e = { globalSetup: "test/cache-home.ts", testTimeout: 180_000, hookTimeo
 // Engines share the machine's networks and cgroups, so what runs containers runs one after another.
 const engines = [
   "test/engines/**/*.test.ts",
-  "test/interop/**/*.test.ts",
+  "test/interop/!(attestations|credentials|layers|policy|registries-conf|rpm|unpack).test.ts",
   "test/*/containers.test.ts",
   "test/cli/{run,unprivileged-run}*.test.ts",
 ];
