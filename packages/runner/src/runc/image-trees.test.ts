@@ -230,6 +230,44 @@ test.runIf(isRoot)(
   },
 );
 
+test.runIf(isRoot)("what is unpacked is not read again for layers that remove something of it", async () => {
+  await using place = await temporaryFolder();
+  const read: string[] = [];
+  const counted = (name: string, entries: readonly Entry[]): Layer => {
+    const layer = layerOf(entries);
+    return { ...layer, open: () => (read.push(name), layer.open()) };
+  };
+  const layers = [
+    counted("base", [folder("a"), file("a/x"), file("a/y")]),
+    counted("removes", [folder("a"), file("a/.wh.x")]),
+    counted("removes more", [folder("a"), file("a/.wh.y")]),
+  ];
+  const trees = new ImageTrees(place.path);
+  const names = await trees.ensure({ layers });
+  expect(names).toHaveLength(3);
+  read.length = 0;
+
+  expect(await trees.ensure({ layers })).toEqual(names);
+  expect(await trees.upper(layers, 1)).toEqual({ names: names.slice(0, 2), merged: false });
+  expect((await trees.ensure({ layers: [...layers, counted("new", [file("new")])] })).slice(1)).toEqual(names);
+  // Once to look at, once to unpack.
+  expect(read).toEqual(["new", "new"]);
+
+  await trees.sweep(names[1] ?? "", () => false);
+  expect(await trees.ensure({ layers })).toEqual(names);
+});
+
+test.runIf(isRoot)("of the layers above a base no more are laid over it than an overlay has names for", async () => {
+  await using place = await temporaryFolder();
+  const trees = new ImageTrees(place.path);
+  const layers = Array.from({ length: 130 }, (_, index) => layerOf([file(`${index}`)]));
+
+  const few = await trees.upper(layers, 60);
+  expect([few.names.length, few.merged]).toEqual([70, false]);
+  const many = await trees.upper(layers, 10);
+  expect([many.names.length, many.merged]).toEqual([101, true]);
+});
+
 const name = fc.constantFrom("a", "b", "c");
 const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join("/"));
 const meta = fc.record({

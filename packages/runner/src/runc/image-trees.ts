@@ -18,13 +18,32 @@ import { hasCode } from "../state/system-error.ts";
 import { hexOf, rootfsOf, treesFolder } from "./image-folder.ts";
 import { hasFolders, loneLayer } from "./lone-layer.ts";
 import type { UnpackOptions } from "./special-files.ts";
-import { type LayerFacts, layerFacts } from "./tree-facts.ts";
+import { layerFacts } from "./tree-facts.ts";
 import { writeTreeRecord } from "./tree-record.ts";
 import { unpackAlone, type Unpacked, unpackMerged } from "./unpack.ts";
 
 export interface EnsureOptions extends Options {
   /** Of layers that were read before, by diffID: they are not read again for it, and those of others are added. */
   readonly indexes?: Map<Digest, LayerIndex> | undefined;
+}
+
+/** The trees of the uppermost layers of an image. */
+export interface UpperTrees {
+  /** The uppermost first. */
+  readonly names: readonly string[];
+  /** Whether the last one is of all layers below it as well. */
+  readonly merged: boolean;
+}
+
+/** The tree of a layer that may be laid over others. */
+interface AloneTree {
+  readonly name: string;
+  /** Of the layer with all below it. */
+  readonly chainId: string;
+  /** Folders that the layers below must have, where that is not known yet. */
+  readonly needed: readonly string[];
+  /** Makes it; undefined of one that is here. */
+  readonly unpack?: ((folder: string) => Promise<Unpacked>) | undefined;
 }
 
 const day = 24 * 60 * 60 * 1000; // milliseconds
@@ -36,6 +55,8 @@ const mostLayers = 100;
 export class ImageTrees {
   readonly #root: string;
   readonly #how: Omit<UnpackOptions, "signal">;
+  /** By chain ID, the tree of the uppermost layer, of those that were seen to stand on all below them. */
+  readonly #standing = new Map<string, string>();
 
   /** @param root - The state folder. */
   constructor(root: string, how: Omit<UnpackOptions, "signal"> = {}) {
@@ -49,35 +70,77 @@ export class ImageTrees {
    * Throws as `indexLayer` and `unpackMerged`.
    */
   async ensure({ layers }: Pick<Image, "layers">, options: EnsureOptions = {}): Promise<readonly string[]> {
-    const chain = chainIds(layers.map(({ diffId }) => diffId)).map(hexOf);
-    const known = { indexes: new Map<Digest, LayerIndex>(), ...options };
-    // A layer that an image has twice is seen where it is uppermost.
-    const names = new Set<string>();
-    for (const [index, layer] of [...layers.entries()].toReversed()) {
-      const alone = names.size < mostLayers && !this.has(chain[index] ?? "");
-      const own = alone ? await this.layer(layer, layers.slice(0, index), known) : undefined;
-      names.add(own ?? (await this.merged(layers.slice(0, index + 1), known)));
-      if (own === undefined) break;
-    }
-    return names.size > 0 ? [...names] : [await this.merged([], known)];
+    const { names } = await this.upper(layers, 0, options);
+    return names.length > 0 ? names : [await this.merged([], options)];
   }
 
-  /** The name of the tree of a layer that may be laid over those below it, the lowest first; undefined when it may not. */
-  async layer(layer: Layer, below: readonly Layer[], options: EnsureOptions = {}): Promise<string | undefined> {
-    const isAbove = async ({ needed }: LayerFacts): Promise<boolean> =>
-      needed.length === 0 || hasFolders(Tree.of(await indexesOf(below, options)), needed);
-    for (const name of layerNames(layer.diffId)) {
+  /**
+   * As `ensure`, of layers, the lowest first, without so many that are below, as long as those above all stand alone.
+   */
+  async upper(layers: readonly Layer[], below: number, options: EnsureOptions = {}): Promise<UpperTrees> {
+    const known = { indexes: new Map<Digest, LayerIndex>(), ...options };
+    const alone = await this.#alone(layers, below, known);
+    // A layer that an image has twice is seen where it is uppermost.
+    const names = new Set<string>();
+    for (const { name, chainId, unpack } of alone) {
+      if (unpack !== undefined && !this.has(name)) await this.#make(name, unpack);
+      this.#standing.set(chainId, name);
+      names.add(name);
+    }
+    const left = layers.slice(0, layers.length - alone.length);
+    const merged = left.length > below;
+    if (merged) names.add(await this.merged(left, known));
+    return { names: [...names], merged };
+  }
+
+  /** The uppermost layers that may be laid over all below them, the uppermost first. */
+  async #alone(layers: readonly Layer[], below: number, options: EnsureOptions): Promise<readonly AloneTree[]> {
+    const chain = chainIds(layers.map(({ diffId }) => diffId)).map(hexOf);
+    const found: AloneTree[] = [];
+    const names = new Set<string>();
+    for (const [at, layer] of [...layers.entries()].slice(below).toReversed()) {
+      const chainId = chain[at] ?? "";
+      const tree =
+        names.size < mostLayers && !this.has(chainId) ? await this.#treeOf(layer, chainId, options) : undefined;
+      if (tree === undefined) break;
+      found.push(tree);
+      names.add(tree.name);
+    }
+    const lowest = layers.length - found.length;
+    const needing = found.findIndex(({ needed }) => needed.length > 0);
+    if (needing === -1) return found;
+    // One tree for all, which grows from layer to layer.
+    const tree = Tree.empty();
+    let lacking = -1;
+    for (const [at, layer] of layers.slice(0, layers.length - needing).entries()) {
+      const { needed } = found[layers.length - 1 - at] ?? { needed: [] };
+      if (at >= lowest && !hasFolders(tree, needed)) lacking = at;
+      tree.applyLayer(await indexOf(layer, options));
+    }
+    return found.slice(0, layers.length - 1 - lacking);
+  }
+
+  /** The tree of a layer by itself; undefined when it cannot have one. */
+  async #treeOf(layer: Layer, chainId: string, options: EnsureOptions): Promise<AloneTree | undefined> {
+    const standing = this.#standing.get(chainId);
+    if (standing !== undefined && this.has(standing)) return { name: standing, chainId, needed: [] };
+    const [lowest, above] = layerNames(layer.diffId);
+    for (const name of [lowest, above]) {
       const facts = layerFacts(this.folder(name));
-      if (facts !== undefined) return (await isAbove(facts)) ? name : undefined;
+      if (facts !== undefined) return { name, chainId, needed: facts.needed };
     }
     // What is here all the same was merged, with nothing below it.
-    if (this.has(layerNames(layer.diffId)[0])) return undefined;
+    if (this.has(lowest)) return undefined;
     const index = await indexOf(layer, options);
     const lone = loneLayer(index, this.#how);
-    if (lone === undefined || !(await isAbove(lone))) return undefined;
-    const name = layerNames(layer.diffId)[lone.needed.length === 0 ? 0 : 1];
-    await this.#make(name, (folder) => unpackAlone({ layer, index }, lone, folder, { ...options, ...this.#how }));
-    return name;
+    if (lone === undefined) return undefined;
+    const how = { ...options, ...this.#how };
+    return {
+      name: lone.needed.length === 0 ? lowest : above,
+      chainId,
+      needed: lone.needed,
+      unpack: (folder) => unpackAlone({ layer, index }, lone, folder, how),
+    };
   }
 
   /** The name of the one tree of all these layers, the lowest first. */

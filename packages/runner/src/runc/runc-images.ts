@@ -39,6 +39,7 @@ import { treeSize } from "./tree-facts.ts";
 /** Images for runc: unpacked, by their ID and by name; see `image-folder.ts`. */
 export class RuncImages implements EngineImages {
   readonly #store: ContainerStore;
+  #opened: ImageTrees | undefined;
 
   constructor(store: ContainerStore) {
     this.#store = store;
@@ -207,7 +208,8 @@ export class RuncImages implements EngineImages {
   async #trees(): Promise<ImageTrees> {
     const { ImageTrees } = await import("./image-trees.ts");
     // The attributes that overlays heed here are those of the machine's root.
-    return new ImageTrees(this.#store.root, ownIds().inUserNamespace ? { opaqueAttribute: "" } : {});
+    this.#opened ??= new ImageTrees(this.#store.root, ownIds().inUserNamespace ? { opaqueAttribute: "" } : {});
+    return this.#opened;
   }
 
   #folder(hex: string): string {

@@ -23,6 +23,8 @@ export class FilesOf {
   readonly #bases: ImageTrees;
   readonly #layers: ImageTrees;
   readonly #inUserNamespace: boolean;
+  /** Of all layers that were read: steps are many, and what they stand on stays. */
+  readonly #indexes = new Map<Digest, LayerIndex>();
 
   constructor({ bases, folder, ids }: FilesOfOptions) {
     this.#folder = folder;
@@ -33,20 +35,12 @@ export class FilesOf {
 
   /** The folders that make them up. Throws as `ImageTrees.ensure`. */
   async lower({ base, layers }: StepFiles, options: Options = {}): Promise<LowerFolders> {
-    const known = { ...options, indexes: new Map<Digest, LayerIndex>() };
-    const all = [...(base?.layers ?? []), ...layers];
-    const names = new Set<string>();
-    for (const [index, layer] of [...all.entries()].slice(all.length - layers.length).toReversed()) {
-      const own = await this.#layers.layer(layer, all.slice(0, index), known);
-      names.add(own ?? (await this.#layers.merged(all.slice(0, index + 1), known)));
-      if (own === undefined) return this.#foldersOf(names);
-    }
-    if (base !== undefined) return this.#foldersOf(names, await this.#base(base, known));
-    return this.#foldersOf(names.size > 0 ? names : [await this.#layers.merged([], known)]);
-  }
-
-  #foldersOf(names: Iterable<string>, below: readonly string[] = []): LowerFolders {
-    return asImageHasThem([...Array.from(names, (name) => this.#layers.folder(name)), ...below]);
+    const known = { ...options, indexes: this.#indexes };
+    const folders = (names: readonly string[]): readonly string[] => names.map((name) => this.#layers.folder(name));
+    if (base === undefined) return asImageHasThem(folders(await this.#layers.ensure({ layers }, known)));
+    const all = [...base.layers, ...layers];
+    const { names, merged } = await this.#layers.upper(all, base.layers.length, known);
+    return asImageHasThem([...folders(names), ...(merged ? [] : await this.#base(base, known))]);
   }
 
   async #base(image: Image, options: EnsureOptions): Promise<readonly string[]> {
