@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, rename, rm, stat } from "node:fs/promises";
+import { cp, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -409,6 +409,36 @@ test("build --watch goes on when its folder was deleted and comes back, and take
   }
   expect(await ended).toEqual([130, null]);
   expect(await work.names()).toEqual(["app", "out"]);
+});
+
+test("build --watch goes on when Lading is replaced by another version", async () => {
+  await using work = await workspace(project);
+  await using command = await workspace({});
+  const at = (path: string): string => join(command.path, path);
+  for (const path of ["package.json", "bin", "dist/bin"])
+    await cp(fileURLToPath(new URL(`../../packages/cli/${path}`, import.meta.url)), at(path), { recursive: true });
+  const child = spawn(process.execPath, [at("bin/lading.js"), "build", "--watch", "-o", "oci:out"], {
+    cwd: work.path,
+    env: { ...process.env, LADING_CACHE_DIR: work.cache, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = once(child, "exit");
+  let stdout = "";
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  const digests = () => stdout.split("\n").filter((line) => line !== "");
+  const patience = { timeout: 30_000, interval: 20 };
+  try {
+    await expect.poll(digests, patience).toHaveLength(1);
+    // Files of the next version have other names.
+    await rm(at("dist"), { recursive: true });
+    await work.write({ "dist/app.js": "edited\n" });
+    await expect.poll(digests, patience).toHaveLength(2);
+    await work.write({ "dist/app.js": "edited again\n" });
+    await expect.poll(() => new Set(digests()).size, patience).toBe(3);
+  } finally {
+    child.kill("SIGINT");
+  }
+  expect(await ended).toEqual([130, null]);
 });
 
 test("build --watch sees a Dockerfile that a description names outside of the context, before the first build that goes well, too", async () => {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { statSync } from "node:fs";
 import type { LayerPlan } from "../entry.ts";
 import type { Answers, LowerNode } from "../plan/lower.ts";
 import { countEntries, RememberedPlan, sizeOfFiles } from "../plan/remembered-plan.ts";
+import { codeIdentity } from "./code-identity.ts";
 import type { CompressedLayer } from "./compress-layer.ts";
 import type { LayerCache } from "./layer-cache.ts";
 import type { PlanFacts } from "./layer-record.ts";
@@ -24,16 +24,16 @@ export class PlanMemory {
   readonly #codec: string;
   /** What is to be kept of plans when they are packed. */
   readonly #noted = new Map<LayerPlan, { readonly answers: Answers; readonly records: Noted[] }>();
-  readonly #code = codeIdentity();
 
   constructor(cache: LayerCache, codec: string) {
     this.#cache = cache;
     this.#codec = codec;
   }
 
-  /** Names a layer by all it depends on. Lower-case hex. */
-  key(below: string, what: string): string {
-    return createHash("sha256").update(`${this.#code}\0${this.#codec}\0${below}\0${what}`).digest("hex");
+  /** Names a layer by all it depends on. Lower-case hex; undefined when nothing is to be remembered. */
+  key(below: string, what: string): string | undefined {
+    if (codeIdentity === undefined) return undefined;
+    return createHash("sha256").update(`${codeIdentity}\0${this.#codec}\0${below}\0${what}`).digest("hex");
   }
 
   recall(key: string): KnownLayer | undefined {
@@ -96,13 +96,4 @@ interface Noted {
 
 function written({ type, mode, uid, gid, linkname }: LowerNode): PlanFacts["nodes"][number][1] {
   return { type, mode, uid, gid, linkname };
-}
-
-/**
- * Another version of Lading may list and plan otherwise. All of it is replaced at once, and this file stands for it (the
- * bundle's have names by content).
- */
-function codeIdentity(): string {
-  const { ino, ctimeMs } = statSync(import.meta.filename);
-  return `${import.meta.filename} ${ino} ${ctimeMs}`;
 }
