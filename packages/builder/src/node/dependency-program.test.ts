@@ -97,6 +97,18 @@ test("a package of a workspace is started by what its root has", async () => {
   });
 });
 
+test.each([
+  ["#!/usr/bin/env node\r", []],
+  ["#! /usr/local/bin/node", []],
+  ["#!/usr/bin/env -S node --no-warnings  --import=tsx", ["--no-warnings", "--import=tsx"]],
+  ["#!/usr/bin/node --enable-source-maps", ["--enable-source-maps"]],
+])("the flags that a dependency's program has after %j are Node's in the image, too", async (line, flags) => {
+  const files = { "node_modules/@acme/web/bin/web": `${line}\n` };
+  await using folder = await project(starting("web -p 80", "bin/web", { files }));
+  const { entrypoint } = describeNodeProject(folder.path).spec;
+  expect(entrypoint).toEqual(["node", ...flags, "/app/node_modules/@acme/web/bin/web", "-p", "80"]);
+});
+
 test("what a start script names in node_modules by its path is in the image, be it a link of .bin or a package's that is only there to develop", async () => {
   const dev = { as: "devDependencies", files: { "node_modules/.bin/web": { link: "../@acme/web/bin/web" } } };
   for (const file of ["node_modules/.bin/web", "node_modules/@acme/web/bin/web"]) {
@@ -111,10 +123,17 @@ test("a program that is only there to develop, is none for Node, or is nobody's 
     message: expect.stringContaining('runs "web" of @acme/web, which is not in the image: it is one of the devDep'),
     hint: 'Let the start script be "node FILE" with what the build made, or move @acme/web to dependencies',
   });
-  const files = { "node_modules/@acme/web/bin/web": "#!/bin/sh\n" };
-  expect(await failing(starting("web", "bin/web", { files }))).toMatchObject({
-    message: expect.stringContaining('runs "web" of @acme/web, which is no program for Node'),
-  });
+  for (const line of [
+    "#!/bin/sh",
+    "#!/usr/bin/env ts-node",
+    "#!/usr/bin/env -S node --title='a b'",
+    "#!/opt/node/sh",
+  ]) {
+    const files = { "node_modules/@acme/web/bin/web": `${line}\n` };
+    expect(await failing(starting("web", "bin/web", { files })), line).toMatchObject({
+      message: expect.stringContaining('runs "web" of @acme/web, which is no program for Node'),
+    });
+  }
   expect(await failing(starting("gulp", "bin/web"))).toMatchObject({
     message: expect.stringContaining('runs "gulp", which is a program of none of its dependencies'),
   });

@@ -2,10 +2,11 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import type { PackageManifest } from "./lockfile.ts";
 import { readManifest } from "./package-manifest.ts";
+import type { NodeProgram } from "./entry-point.ts";
 import type { Refusal } from "./start-script.ts";
 
 /**
- * The file of a program that a package which `folder` depends on brings along, relative to `folder`: `next` is
+ * A program that a package which `folder` depends on brings along, its file relative to `folder`: `next` is
  * node_modules/next/dist/bin/next. Packages are looked for up to `root`.
  */
 export function dependencyProgram(
@@ -13,12 +14,14 @@ export function dependencyProgram(
   folder: string,
   { dependencies, optionalDependencies, devDependencies }: PackageManifest,
   program: string,
-): string | Refusal {
+): NodeProgram | Refusal {
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
     const found = programOf(root, folder, name, program);
     if (found === undefined) continue;
-    const path = join(folder, found);
-    return isForNode(path) ? found : { why: `runs "${program}" of ${name}, which is no program for Node` };
+    const flags = nodeFlags(join(folder, found));
+    return flags !== undefined
+      ? { file: found, flags }
+      : { why: `runs "${program}" of ${name}, which is no program for Node` };
   }
   const developing = Object.keys(devDependencies).find((name) => programOf(root, folder, name, program) !== undefined);
   return developing === undefined
@@ -43,18 +46,21 @@ function programOf(root: string, folder: string, name: string, program: string):
   }
 }
 
-/** Whether a file begins as JavaScript does that Node is meant to run. */
-function isForNode(path: string): boolean {
-  const beginning = Buffer.alloc(128);
+/** What Node is called with for a file, as its first line says; undefined when the file does not begin as JavaScript for Node does. */
+function nodeFlags(path: string): string[] | undefined {
+  // As much as Linux reads of it.
+  const beginning = Buffer.alloc(256);
   let file: number;
   try {
     file = openSync(path, "r");
   } catch {
-    return false;
+    return undefined;
   }
   try {
     const line = beginning.toString("latin1", 0, readSync(file, beginning)).split("\n", 1)[0] ?? "";
-    return line.startsWith("#!") ? /\bnode\b/.test(line) : /\.[cm]?js$/.test(path);
+    if (!line.startsWith("#!")) return /\.[cm]?js$/.test(path) ? [] : undefined;
+    const first = /^#!\s*(?:\S*\/)?(?:env\s+(?:-S\s*)?)?(?:\S*\/)?node(?:\s([^\\'"$#]*))?$/.exec(line.trim());
+    return first === null ? undefined : (first[1] ?? "").split(/\s+/).filter((word) => word !== "");
   } finally {
     closeSync(file);
   }

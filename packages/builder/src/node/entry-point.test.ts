@@ -17,7 +17,7 @@ function only(...files: readonly string[]): Startable {
   return {
     exists: (file) => files.includes(file),
     program: (name) =>
-      name === "next" ? "node_modules/next/dist/bin/next" : { why: `runs "${name}", which is not there` },
+      name === "next" ? { file: next.file, flags: [] } : { why: `runs "${name}", which is not there` },
   };
 }
 const next = { file: "node_modules/next/dist/bin/next", ofDependency: true };

@@ -17,12 +17,20 @@ export interface EntryPoint {
   readonly doubt?: string;
 }
 
+/** A program that Node runs. */
+export interface NodeProgram {
+  /** Relative to the package. */
+  readonly file: string;
+  /** What its first line has Node called with. */
+  readonly flags: readonly string[];
+}
+
 /** What there is to start. */
 export interface Startable {
   /** Whether the package has a file. */
   exists(file: string): boolean;
-  /** The file of a dependency's program, relative to the package. */
-  program(name: string): string | Refusal;
+  /** A dependency's program. */
+  program(name: string): NodeProgram | Refusal;
 }
 
 /**
@@ -62,10 +70,10 @@ function startedBy({ scripts }: PackageManifest, startable: Startable): EntryPoi
   const command = readScript("start", scripts);
   if ("why" in command) return command;
   if (command.program === "node") return nodeCommand(command);
-  const file = startable.program(command.program);
-  return typeof file === "string"
-    ? { ...plain(file), ofDependency: true, arguments: command.arguments, env: command.env }
-    : file;
+  const program = startable.program(command.program);
+  return "why" in program
+    ? program
+    : { ...program, ofDependency: true, arguments: command.arguments, env: command.env };
 }
 
 // Flags that take the next word as their value when they have no "=".
