@@ -97,6 +97,14 @@ test("a package of a workspace is started by what its root has", async () => {
   });
 });
 
+test("a dollar in what a start script assigns stands for itself in the image", async () => {
+  const start = "A='a$PATH' B='$$' C='${HOME}' node a.js";
+  await using folder = await project({ "package.json": { scripts: { start } }, "a.js": "" });
+  const image = await imageOf(folder.path);
+  expect(image.warnings).toEqual([]);
+  expect(image.env).toEqual(expect.arrayContaining(["A=a$PATH", "B=$$", "C=${HOME}"]));
+});
+
 test.each([
   ["#!/usr/bin/env node\r", []],
   ["#! /usr/local/bin/node", []],

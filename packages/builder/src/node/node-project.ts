@@ -78,10 +78,15 @@ export function describeNodeProject(
       ? {}
       : { entrypoint: ["node", ...entry.flags, posix.join(workdir, entry.file), ...entry.arguments] }),
     workdir,
-    env: { NODE_ENV: "production", ...entry?.env },
+    env: { NODE_ENV: "production", ...literalValues(entry?.env) },
     user: "1000:1000",
   };
   return { spec, context: root, project, installed, entry, warnings };
+}
+
+/** Values that stand for themselves in a description. */
+function literalValues(env: EntryPoint["env"] = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value.replaceAll("$", "$$$$")]));
 }
 
 /** Whether what is installed is what the lockfile says, and can run where it shall. Returns what to warn of. */
