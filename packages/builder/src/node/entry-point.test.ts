@@ -44,6 +44,8 @@ test.each([
   ["node --env-file-if-exists .env a.js", { flags: ["--env-file-if-exists", ".env"], file: "a.js" }],
   ["next start -p 80", { ...next, arguments: ["start", "-p", "80"] }],
   ["PORT=80 npx next start", { ...next, arguments: ["start"], env: { PORT: "80" } }],
+  ["npx -y next start", { ...next, arguments: ["start"] }],
+  ["npx --no-install -- next --yes", { ...next, arguments: ["--yes"] }],
   ["node node_modules/next/dist/bin/next", { file: next.file }],
 ])("the start script %s is understood", (start, expected) => {
   expect(entryOf({ scripts: { start } })).toEqual({ flags: [], arguments: [], env: {}, ...expected });
@@ -67,6 +69,7 @@ test.each([
   ["", "runs nothing"],
   ["tsx src/main.ts", 'runs "tsx", which is not there'],
   ["npm run other", 'runs "other", which needs a shell: node b.js | tee log'],
+  ["npx --yes tsx src/main.ts", 'runs "tsx", which is not there'],
   ["npm run start", "runs itself"],
   ["npm run none", 'runs "npm", which is not there'],
 ])("the start script %s is not what starts an image: it %s", (start, why) => {

@@ -15,6 +15,9 @@ export interface Refusal {
   readonly hint?: string;
 }
 
+/** Flags of npx that say only whether it may fetch what is not installed; the image has what is. */
+const npxFlags: ReadonlySet<string> = new Set(["-y", "--yes", "--no", "--no-install", "--"]);
+
 /**
  * Reads a script that needs no shell: assignments and cross-env go before its program, and what npm, pnpm or Yarn would run
  * of the other scripts, or npx of the packages, stands for it.
@@ -39,7 +42,9 @@ export function readScript(name: string, scripts: PackageManifest["scripts"]): S
       script = other;
       continue;
     }
-    if (words[0] === "npx") words.shift();
+    if (words[0] === "npx")
+      do words.shift();
+      while (npxFlags.has(words[0] ?? ""));
     const [program, ...rest] = words;
     return program === undefined ? { why: `${which}runs nothing` } : { env, program, arguments: rest };
   }
