@@ -110,14 +110,20 @@ function findStage(stages: readonly Stage[], name: string): Stage | undefined {
   );
 }
 
-/** What a stage copies or mounts from, as it is written; names with variables are left out, as what they say depends on the stage. */
+/**
+ * What a stage copies or mounts from, without quotes; names with variables are left out, as what they say depends on the stage, and
+ * `--from=`, which is the context.
+ */
 export function namesCopied({ instructions }: StageSyntax): readonly string[] {
   const words = instructions.flatMap((instruction): readonly (string | undefined)[] => {
     if (instruction.keyword === "COPY") return [instruction.from?.text];
     if (instruction.keyword !== "RUN") return [];
     return instruction.mounts.map(({ text }) => /(?:^|,)from=([^,]+)/i.exec(text)?.[1]);
   });
-  const known = words.flatMap((name) => (name === undefined || name.includes("$") ? [] : [name]));
+  const known = words.flatMap((word) => {
+    const name = word?.replace(/^(["'])(.*)\1$/, "$2") ?? "";
+    return name === "" || name.includes("$") ? [] : [name];
+  });
   return [...new Set(known)];
 }
 
