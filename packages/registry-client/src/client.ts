@@ -111,7 +111,7 @@ export class RegistryClient implements AsyncDisposable {
   async file(url: string | URL, options: WebFileOptions = {}): Promise<WebFile | undefined> {
     const at = new URL(url);
     if (at.protocol !== "http:" && at.protocol !== "https:")
-      throw new TypeError(`Cannot fetch "${redactUrl(at)}": it is neither http nor https`);
+      throw new TypeError(`Cannot fetch "${redactUrl(at, "web")}": it is neither http nor https`);
     let host = this.#webHosts.get(at.origin);
     if (host === undefined) {
       const { retries, onRetry } = this.#options;

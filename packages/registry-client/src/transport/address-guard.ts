@@ -25,14 +25,14 @@ export class AddressGuard {
 
   /**
    * Checks what can be seen of a URL without asking a name server. `what` says where it came from:
-   * "the redirect of GET https://…". Throws RegistryError UNSAFE_URL.
+   * "the redirect of GET https://…", and `kind` what people take the host for. Throws RegistryError UNSAFE_URL.
    */
-  check(url: URL, registry: URL, what: string): void {
+  check(url: URL, registry: URL, what: string, kind: "registry" | "web" = "registry"): void {
     if (url.origin === registry.origin) return;
     const refuse = (reason: string, hint?: string): RegistryError =>
       new RegistryError(
         "UNSAFE_URL",
-        `Cannot follow ${what} to "${redactUrl(url)}": ${reason}`,
+        `Cannot follow ${what} to "${redactUrl(url, kind)}": ${reason}`,
         hint === undefined ? {} : { hint },
       );
     if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse("it is neither https nor http");
@@ -44,8 +44,8 @@ export class AddressGuard {
           ? "The server does not know that it is behind a TLS proxy: the proxy must send X-Forwarded-Proto: https"
           : undefined,
       );
-    const kind = literalKind(url);
-    if (kind !== undefined && !this.#allows(kind)) throw refuse(`${url.hostname} is ${article(kind)} address`);
+    const address = literalKind(url);
+    if (address !== undefined && !this.#allows(address)) throw refuse(`${url.hostname} is ${article(address)} address`);
   }
 
   /** For connections to the registry itself: any address, whose kind is noted. */

@@ -39,7 +39,7 @@ export async function follow(url: URL, hop: Hop, leader: Leader): Promise<HttpRe
   // Who leads back to the registry is not to choose what is asked there in somebody's name.
   let left = false;
   for (let redirects = 0; ; redirects += 1) {
-    guard.check(from, base, what);
+    guard.check(from, base, what, kind);
     left ||= from.origin !== url.origin;
     // Asked in any case: it may forbid to go there.
     const allowed = hop.authorization(from);
@@ -67,7 +67,7 @@ export async function follow(url: URL, hop: Hop, leader: Leader): Promise<HttpRe
     }
     if (target === undefined) return response;
     await response.discard();
-    what = `the redirect of ${hop.method} ${redactUrl(from)}`;
+    what = `the redirect of ${hop.method} ${redactUrl(from, kind)}`;
     from = target;
   }
 }

@@ -17,9 +17,15 @@ test.each([
     "https://auth.example/token?account=…&scope=repository:a/b:pull&token=…",
   ],
   ["https://r.example/v2/a/tags/list?n=100&last=x#secret", "https://r.example/v2/a/tags/list?n=100&last=x"],
+  ["https://r.example/v2/?token&a=b&&=c", "https://r.example/v2/?…&a=…&=…"],
   ["https://r.example/v2/?next=%0d%0asecret", "https://r.example/v2/?next=%0D%0Asecret"],
 ])("%s is shown as %s", (url, shown) => {
   expect(redactUrl(new URL(url))).toBe(shown);
+});
+
+test("a file of the web is shown without any value of its query, whatever is before it, or nothing is", () => {
+  const url = new URL("https://web.example/f?n=abc&tag=secret&scope=x&TOKEN#secret");
+  expect(redactUrl(url, "web")).toBe("https://web.example/f?n=…&tag=…&scope=…&…");
 });
 
 test("a registry's text is shown on one line, without control characters, and cut", () => {

@@ -14,11 +14,21 @@ const harmless = new Set([
   "tag",
 ]);
 
-/** A URL for messages and logs: without userinfo, and with the values of unknown query parameters left out. */
-export function redactUrl(url: URL): string {
-  const query = [...url.searchParams].map(([name, value]) =>
-    harmless.has(name) ? `${name}=${readable(value)}` : `${readable(name)}=…`,
-  );
+/**
+ * A URL for messages and logs: without userinfo, and with the values of query parameters left out. Of a registry's those that it
+ * is known for are kept; `kind` is what people take the host for. Default: registry.
+ */
+export function redactUrl(url: URL, kind: "registry" | "web" = "registry"): string {
+  const query = url.search
+    .slice(1)
+    .split("&")
+    .filter((part) => part !== "")
+    .map((part) => {
+      // A token may be all that there is.
+      if (!part.includes("=")) return "…";
+      const [[name, value] = ["", ""]] = new URLSearchParams(part);
+      return kind === "registry" && harmless.has(name) ? `${name}=${readable(value)}` : `${readable(name)}=…`;
+    });
   return `${url.protocol}//${url.host}${url.pathname}${query.length === 0 ? "" : `?${query.join("&")}`}`;
 }
 

@@ -21,7 +21,7 @@ export function redirectTarget(
   const followed = safe ? [301, 302, 303, 307, 308] : [307, 308];
   if (!followed.includes(status)) return undefined;
   const invalid = (reason: string): RegistryError =>
-    new RegistryError("INVALID_RESPONSE", `${method} ${redactUrl(from)}: ${status}: ${reason}`, {
+    new RegistryError("INVALID_RESPONSE", `${method} ${redactUrl(from, kind)}: ${status}: ${reason}`, {
       status,
       ...(kind === "web" ? {} : { hint: `Check that ${from.host} is a registry, and not a web site or a login page` }),
     });

@@ -83,7 +83,7 @@ export class Wire {
     guard,
   }: Exchange): Promise<HttpResponse> {
     const { hostConfig, userAgent, onTrace } = this.#options;
-    const what = `${method} ${redactUrl(url)}`;
+    const what = `${method} ${redactUrl(url, kind)}`;
     const proxy = hostConfig.proxyFor(url);
     const dispatcher = await this.#connections.to({
       tls: await hostConfig.tls(url.host),

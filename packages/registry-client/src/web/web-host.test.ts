@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
+import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { RegistryClient, type RegistryClientOptions } from "../client.ts";
 import { makeCertificate } from "../transport/certificate.suite.ts";
@@ -48,6 +49,20 @@ test("a file comes with what the server says of it, redirects followed, and asks
   });
   expect(server.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(["GET /old", "GET /new?x=1"]);
   expect(server.requests[0]?.headers).toMatchObject({ "user-agent": "lading/1", "accept-encoding": "identity" });
+});
+
+test("nothing of a query is told of a file of the web: in no error, retry or trace, also where it leads", async () => {
+  await using server = await startServer((request, response) => {
+    if (request.url?.startsWith("/led") === true)
+      response.writeHead(302, { location: "http://10.1.2.3/?SECRET" }).end();
+    else response.writeHead(503).end();
+  });
+  const told: string[] = [];
+  const tell = (...all: readonly unknown[]): void => void told.push(inspect(all, { depth: 9 }));
+  for (const path of ["busy?SECRET", "busy?tag=SECRET&n=SECRET", "led?SECRET"])
+    await get(new URL(path, server.url), {}, { onTrace: tell, onRetry: tell }).catch(tell);
+  expect(told.join("\n")).toContain("busy?tag=…&n=…");
+  expect(told.join("\n")).not.toContain("SECRET");
 });
 
 test("a file that its ETag still names is not sent, even by a server that would", async () => {

@@ -112,7 +112,7 @@ export class WebHost {
         if (version.size === undefined || position >= version.size) return;
         throw new RegistryError(
           "UNAVAILABLE",
-          `GET ${redactUrl(url)}: it ended after ${position} of ${version.size} bytes`,
+          `GET ${redactUrl(url, "web")}: it ended after ${position} of ${version.size} bytes`,
           { transient: true },
         );
       } catch (error) {
@@ -128,7 +128,7 @@ export class WebHost {
     if (position > 0 && version.etag === undefined && version.modified === undefined)
       throw new RegistryError(
         "UNAVAILABLE",
-        `GET ${redactUrl(url)}: it broke off after ${position} bytes, and nothing tells whether the rest would be of the same file`,
+        `GET ${redactUrl(url, "web")}: it broke off after ${position} bytes, and nothing tells whether the rest would be of the same file`,
         { hint: "The server sends neither ETag nor Last-Modified: run the command again" },
       );
     const wanted = position > 0 && validator !== undefined;
@@ -142,7 +142,7 @@ export class WebHost {
     } else if (status === 200 && isSameVersion(versionOf(response), version)) return skipping(response.body, position);
     await response.discard();
     if (status !== 200 && status !== 206 && status !== 416) throw refused(response, this.#pace.now());
-    throw new RegistryError("INVALID_RESPONSE", `GET ${redactUrl(url)}: the file changed while it was read`, {
+    throw new RegistryError("INVALID_RESPONSE", `GET ${redactUrl(url, "web")}: the file changed while it was read`, {
       status,
       hint: "Try again when nobody writes to it any more",
     });
@@ -217,7 +217,7 @@ function refused(response: HttpResponse, now: number): RegistryError {
   const retryAfter = parseRetryAfter(response.header("retry-after"), now);
   return new RegistryError(
     errorCode(status),
-    `GET ${redactUrl(url)}: ${name === undefined ? status : `${status} ${name}`}`,
+    `GET ${redactUrl(url, "web")}: ${name === undefined ? status : `${status} ${name}`}`,
     {
       status,
       transient: transientStatuses.has(status),
