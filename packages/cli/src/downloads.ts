@@ -53,6 +53,7 @@ export class Downloads {
   readonly #options: DownloadsOptions;
   readonly #known = new Map<string, Promise<FetchedFile>>();
   #cache: Promise<LayerCache> | undefined;
+  #count = 0;
 
   constructor(options: DownloadsOptions) {
     this.#options = options;
@@ -97,15 +98,16 @@ export class Downloads {
       const hash = createHash("sha256");
       const begun = performance.now();
       let told = begun;
-      this.#tell({ type: "download-start", url: shownUrl(url), size: file.size });
+      const what = { id: `download ${(this.#count += 1)}`, url: shownUrl(url) };
+      this.#tell({ type: "download-start", ...what, size: file.size });
       for await (const chunk of file.bytes) {
         hash.update(chunk);
         blob.write(chunk);
         if (performance.now() - told < tellEvery) continue;
         told = performance.now();
-        this.#tell({ type: "download-progress", url: shownUrl(url), done: blob.size });
+        this.#tell({ type: "download-progress", ...what, done: blob.size });
       }
-      this.#tell({ type: "download-done", url: shownUrl(url), size: blob.size, ms: performance.now() - begun });
+      this.#tell({ type: "download-done", ...what, size: blob.size, ms: performance.now() - begun });
       const digest = `sha256:${hash.digest("hex")}` as const;
       cache.commitBlob(blob, digest);
       const { etag, lastModified: modified } = file;

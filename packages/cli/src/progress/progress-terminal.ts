@@ -68,13 +68,13 @@ export class TerminalProgress implements Progress {
         this.#finish(event.id, `${formatSize(event.size)}  ${reuseText(event.reuse)}  ${formatTime(event.ms)}`);
         break;
       case "download-start":
-        this.#start(event.url, event.url, event.size).tries = 1;
+        this.#start(event.id, event.url, event.size).tries = 1;
         break;
       case "download-progress":
-        this.#advance(event.url, event.done);
+        this.#advance(event.id, event.done);
         break;
       case "download-done":
-        this.#finish(event.url, `${formatSize(event.size)}  ${formatTime(event.ms)}`);
+        this.#finish(event.id, `${formatSize(event.size)}  ${formatTime(event.ms)}`);
         break;
       case "verify-start":
         this.#start(event.place, `verifying ${event.place}`);

@@ -65,6 +65,22 @@ test("a terminal shows a row for each layer, redrawn in place", () => {
   expect(screen.lines()).toEqual([""]);
 });
 
+test("downloads whose URLs are shown alike have a row each", () => {
+  const screen = new Screen(true, 90);
+  const progress = new TerminalProgress(screen, styleFor(screen, { NO_COLOR: "1" }));
+  const url = "https://a.example/get?f=…";
+  progress.event({ type: "download-start", id: "download 1", url, size: 10 });
+  progress.event({ type: "download-start", id: "download 2", url, size: 20 });
+  progress.event({ type: "download-done", id: "download 1", url, size: 10, ms: 5 });
+  progress.draw();
+  expect(screen.lines()).toEqual([
+    `✔ ${url}  10 B  5 ms`,
+    expect.stringMatching(/^. https:\/\/a\.example\/get\?f=…  ━+ +0 B \/ 20 B *$/),
+    "",
+  ]);
+  progress.end();
+});
+
 test("a download has a row with its pace on a terminal, and no line in a log", () => {
   const screen = new Screen(true, 90);
   const log = new Screen(false);
@@ -72,18 +88,18 @@ test("a download has a row with its pace on a terminal, and no line in a log", (
   const lines = createProgress("plain", { stream: log, env: { NO_COLOR: "1" } });
   const tell = (event: Parameters<typeof progress.event>[0]): void =>
     [progress, lines].forEach((one) => one.event(event));
-  tell({ type: "download-start", url: "https://a.example/big.tar", size: 20_000_000 });
-  tell({ type: "download-start", url: "https://a.example/unsized", size: undefined });
+  tell({ type: "download-start", id: "download 1", url: "https://a.example/big.tar", size: 20_000_000 });
+  tell({ type: "download-start", id: "download 2", url: "https://a.example/unsized", size: undefined });
   vi.advanceTimersByTime(1000);
-  tell({ type: "download-progress", url: "https://a.example/big.tar", done: 10_000_000 });
-  tell({ type: "download-progress", url: "https://a.example/unsized", done: 3000 });
+  tell({ type: "download-progress", id: "download 1", url: "https://a.example/big.tar", done: 10_000_000 });
+  tell({ type: "download-progress", id: "download 2", url: "https://a.example/unsized", done: 3000 });
   progress.draw();
   expect(screen.lines()).toEqual([
     expect.stringMatching(/^. https:\/\/a\.example\/big\.tar  ━+ +10\.0 MB \/ 20\.0 MB +10\.0 MB\/s$/),
     expect.stringMatching(/^. https:\/\/a\.example\/unsized +3\.0 kB$/),
     "",
   ]);
-  tell({ type: "download-done", url: "https://a.example/big.tar", size: 20_000_000, ms: 2000 });
+  tell({ type: "download-done", id: "download 1", url: "https://a.example/big.tar", size: 20_000_000, ms: 2000 });
   progress.draw();
   expect(screen.lines()[0]).toBe("✔ https://a.example/big.tar  20.0 MB  2.00 s");
   progress.end();

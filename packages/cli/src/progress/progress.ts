@@ -23,10 +23,19 @@ export type ProgressEvent =
       /** Whether the registry asked for the wait. */
       readonly asked: boolean;
     }
-  /** A file of the web is fetched; `url` is without secrets, and `size` undefined when the server does not say. */
-  | { readonly type: "download-start"; readonly url: string; readonly size: number | undefined }
-  | { readonly type: "download-progress"; readonly url: string; readonly done: number }
-  | { readonly type: "download-done"; readonly url: string; readonly size: number; readonly ms: number }
+  /**
+   * A file of the web is fetched; `url` is without secrets, so that several may have the same, and `size` undefined when the server
+   * does not say.
+   */
+  | { readonly type: "download-start"; readonly id: string; readonly url: string; readonly size: number | undefined }
+  | { readonly type: "download-progress"; readonly id: string; readonly url: string; readonly done: number }
+  | {
+      readonly type: "download-done";
+      readonly id: string;
+      readonly url: string;
+      readonly size: number;
+      readonly ms: number;
+    }
   /** Content of a place is read and held against its digests. */
   | { readonly type: "verify-start"; readonly place: string }
   | { readonly type: "verify-progress"; readonly place: string; readonly done: number }
