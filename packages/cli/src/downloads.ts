@@ -29,6 +29,7 @@ export interface DownloadsOptions {
 
 const recordSchema = z.strictObject({
   version: z.literal(1),
+  /** As it is shown: what the record is named for is all of it, hashed. */
   url: z.string(),
   digest: z.custom<Digest>((value) => typeof value === "string" && isDigest(value)),
   size: z.int().min(0),
@@ -111,7 +112,7 @@ export class Downloads {
       const digest = `sha256:${hash.digest("hex")}` as const;
       cache.commitBlob(blob, digest);
       const { etag, lastModified: modified } = file;
-      return { version: 1, url: withoutUserinfo(url), digest, size: blob.size, etag, modified, at: Date.now() };
+      return { version: 1, url: shownUrl(url), digest, size: blob.size, etag, modified, at: Date.now() };
     } catch (cause) {
       signal?.throwIfAborted();
       if (!(cause instanceof Error) || cause.name !== "RegistryError") throw cause;
@@ -162,7 +163,7 @@ async function recall(cache: LayerCache, place: string, url: string): Promise<Do
   try {
     const record = recordSchema.parse(JSON.parse(await readFile(place, "utf8")), { jitless: true });
     const blob = await stat(cache.store.path(record.digest));
-    if (record.url !== withoutUserinfo(url) || blob.size !== record.size) return undefined;
+    if (record.url !== shownUrl(url) || blob.size !== record.size) return undefined;
     // It is used, for prune, also where the cache is read only.
     await utimes(cache.store.path(record.digest), new Date(), new Date()).catch(() => undefined);
     return record;
