@@ -231,6 +231,27 @@ test("what a layer finds in one that is remembered is what is in it", async () =
   await expect(here.build(blocked)).rejects.toThrow("the base has a folder there");
 });
 
+test("of a layer that is remembered no more is kept than the last build asked for", async () => {
+  await using here = await project();
+  await settle(here);
+  const below = { add: [{ src: "lib", dest: "/app/lib" }] };
+  const buildWith = async (dest: string): Promise<BuildResult> =>
+    await here.build({ platforms: ["linux/amd64"], layers: [below, { add: [{ content: "", dest }] }] });
+  await here.build({ platforms: ["linux/amd64"], layers: [below] });
+  const [record = ""] = readdirSync(here.plans);
+  const read = (): string => readFileSync(join(here.plans, record), "utf8");
+  const lengths = new Set<number>();
+  for (const name of ["1", "2", "3", "4"]) {
+    expect(reuses(await buildWith(`/app/lib/${name}/f`))[0]).toBe("stat");
+    expect(read()).toContain(`"app/lib/${name}"`);
+    lengths.add(read().length);
+  }
+  expect(lengths.size).toBe(1);
+  const last = read();
+  await here.build({ platforms: ["linux/amd64"], layers: [below] });
+  expect(read()).toBe(last);
+});
+
 test("a layer is another on another base, and above another layer", async () => {
   await using here = await project();
   const bases = [await randomImage(), await randomImage()];

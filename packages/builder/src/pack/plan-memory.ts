@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { LayerPlan } from "../entry.ts";
-import type { Answers, LowerNode } from "../plan/lower.ts";
+import { Answers, type LowerNode } from "../plan/lower.ts";
 import { countEntries, RememberedPlan, sizeOfFiles } from "../plan/remembered-plan.ts";
 import { codeIdentity } from "./code-identity.ts";
 import type { CompressedLayer } from "./compress-layer.ts";
@@ -50,14 +50,14 @@ export class PlanMemory {
 
   /** A plan for what is known; `make` gives its entries, should somebody want them after all. */
   planOf(name: string, { key, layer, facts }: KnownLayer, make: () => LayerPlan["entries"]): RememberedPlan {
-    const answers: Answers = new Map(facts.nodes.map(([path, node]) => [path, node ?? undefined]));
-    const plan = new RememberedPlan(name, layer, { count: facts.entries, size: facts.size, answers }, make);
-    this.note(plan, { ...facts, key, nodes: answers.size }, answers);
+    const answers = new Answers(new Map(facts.nodes.map(([path, node]) => [path, node ?? undefined])));
+    const plan = new RememberedPlan(name, layer, { count: facts.entries, size: facts.size }, make);
+    this.note(plan, { ...facts, key, isKept: true }, answers);
     return plan;
   }
 
   /** Has a plan kept under a key once it is packed. */
-  note(plan: LayerPlan, record: Noted, answers: Answers = new Map()): void {
+  note(plan: LayerPlan, record: Noted, answers = new Answers()): void {
     const noted = this.#noted.get(plan);
     if (noted === undefined) this.#noted.set(plan, { answers, records: [record] });
     else noted.records.push(record);
@@ -68,18 +68,18 @@ export class PlanMemory {
     return this.#noted.get(plan)?.answers;
   }
 
-  /** Keeps what was noted of a plan whose layer is in the cache, unless all of it is known. */
+  /** Keeps what was noted of a plan whose layer is in the cache, unless all of it is kept. What nobody asks for now is not. */
   keep(plan: LayerPlan, layer: CompressedLayer): void {
-    const { answers = new Map(), records = [] } = this.#noted.get(plan) ?? {};
-    for (const { key, needsBase, isOnBase, warnings, nodes } of records) {
-      if (nodes === answers.size) continue;
+    const { answers = new Answers(), records = [] } = this.#noted.get(plan) ?? {};
+    for (const { key, needsBase, isOnBase, warnings, isKept } of records) {
+      if (isKept === true && !answers.isMore) continue;
       this.#cache.rememberPlan(key, layer, {
         entries: countEntries(plan),
         size: sizeOfFiles(plan),
         needsBase,
         isOnBase,
         warnings: [...warnings],
-        nodes: Array.from(answers, ([path, node]) => [path, node === undefined ? null : written(node)]),
+        nodes: Array.from(answers.asked, ([path, node]) => [path, node === undefined ? null : written(node)]),
       });
     }
   }
@@ -90,8 +90,8 @@ interface Noted {
   readonly needsBase: boolean;
   readonly isOnBase: boolean;
   readonly warnings: readonly string[];
-  /** How many answers are kept already; undefined when nothing is. */
-  readonly nodes?: number;
+  /** Whether it is kept already, with the answers that were asked for then. */
+  readonly isKept?: boolean;
 }
 
 function written({ type, mode, uid, gid, linkname }: LowerNode): PlanFacts["nodes"][number][1] {

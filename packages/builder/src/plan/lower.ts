@@ -24,8 +24,35 @@ export interface Lower {
 /** What lies below the first layer of an image FROM scratch. */
 export const nothing: Lower = { get: () => undefined, names: () => [], isEmpty: true };
 
-/** What a layer that removes nothing has at paths that were asked for; undefined for nothing. */
-export type Answers = Map<string, LowerNode | undefined>;
+/** What a layer that removes nothing has at paths that are asked for; undefined for nothing. */
+export class Answers {
+  /** In this build. */
+  readonly asked = new Map<string, LowerNode | undefined>();
+  readonly #kept: ReadonlyMap<string, LowerNode | undefined>;
+  #isMore = false;
+
+  /** `kept` are those of an earlier build. */
+  constructor(kept: ReadonlyMap<string, LowerNode | undefined> = new Map()) {
+    this.#kept = kept;
+  }
+
+  /** Whether one is asked for that was not kept. */
+  get isMore(): boolean {
+    return this.#isMore;
+  }
+
+  /** `find` finds what is not known yet. */
+  get(path: string, find: () => LowerNode | undefined): LowerNode | undefined {
+    if (this.asked.has(path)) return this.asked.get(path);
+    const isKept = this.#kept.has(path);
+    const node = isKept ? this.#kept.get(path) : find();
+    // Attributes are not kept.
+    if (node?.xattrs !== undefined) return node;
+    this.asked.set(path, node);
+    this.#isMore ||= !isKept;
+    return node;
+  }
+}
 
 /**
  * `lower` with a layer laid on it. Costs nothing until it is looked at, and little when it is looked at seldom. What is asked of
@@ -40,11 +67,8 @@ export function layOn(lower: Lower, plan: LayerPlan, answers?: Answers): Lower {
   const removes =
     !(plan instanceof RememberedPlan) && plan.entries.some(({ type }) => type === "whiteout" || type === "opaque");
   const find = (path: string): LowerNode | undefined => {
-    if (answers?.has(path) === true) return answers.get(path);
-    const node = search(plan.entries, path);
-    // Attributes are not kept.
-    if (node?.xattrs === undefined) answers?.set(path, node);
-    return node;
+    const here = (): LowerNode | undefined => search(plan.entries, path);
+    return answers === undefined ? here() : answers.get(path, here);
   };
   return {
     isEmpty: false,

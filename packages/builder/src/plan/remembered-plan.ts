@@ -1,6 +1,5 @@
 import type { LayerEntry, LayerPlan } from "../entry.ts";
 import type { PackedLayer } from "../pack/pack.ts";
-import type { Answers } from "./lower.ts";
 
 /** The plan of a layer that is in the cache, of which it is known how many entries it has: they are made when asked for. */
 export class RememberedPlan implements LayerPlan {
@@ -9,22 +8,19 @@ export class RememberedPlan implements LayerPlan {
   readonly count: number;
   /** Bytes of its files. */
   readonly size: number;
-  /** What is known of its entries without them. */
-  readonly answers: Answers;
   readonly #make: () => readonly LayerEntry[];
   #entries: readonly LayerEntry[] | undefined;
 
   constructor(
     name: string,
     packed: PackedLayer,
-    known: { readonly count: number; readonly size: number; readonly answers: Answers },
+    known: { readonly count: number; readonly size: number },
     make: () => readonly LayerEntry[],
   ) {
     this.name = name;
     this.packed = packed;
     this.count = known.count;
     this.size = known.size;
-    this.answers = known.answers;
     this.#make = make;
   }
 
