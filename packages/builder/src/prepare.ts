@@ -201,6 +201,8 @@ class Planner {
       key = key === undefined || found.key === undefined ? undefined : this.#memory?.key(key, found.key);
       const known = key === undefined ? undefined : this.#memory?.recall(key);
       drafts.push({ layer, name: layer.name ?? `layer ${index + 1}`, found, key, known });
+      // Its key may name other files too, and so would those of the layers above.
+      if (!found.isSettled(this.#listedAt)) key = undefined;
     }
     return drafts;
   }

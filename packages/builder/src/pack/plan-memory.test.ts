@@ -3,7 +3,7 @@ import { symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Descriptor } from "@lading/oci";
 import { randomImage, temporaryFolder } from "@lading/testkit";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { build } from "../build.ts";
 import type { BuildRequest, BuildResult } from "../result.ts";
 import { type BuildSpecInput, buildSpecSchema } from "../spec.ts";
@@ -97,6 +97,24 @@ test("a layer that is made of the same is not planned again", async () => {
   expect(counts(second)).toEqual(counts(first));
   expect((await here.build(usual, { noCache: true })).warnings).toEqual([]);
   expect((await here.build({ ...usual, compression: "none" })).warnings).toEqual([]);
+});
+
+test("what is above a layer that may still change is not remembered", async () => {
+  await using here = await project();
+  await settle(here);
+  const edited = join(here.context, "lib/z.txt");
+  writeFileSync(edited, "Z");
+  // As if the build began before the clock of the file system ticks again.
+  vi.useFakeTimers({ toFake: ["Date"], now: lstatSync(edited).ctimeMs + 10 });
+  try {
+    await here.build();
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(readdirSync(here.plans)).toEqual([]);
+  await settle(here);
+  await here.build();
+  expect(readdirSync(here.plans)).toHaveLength(2);
 });
 
 test("warnings of a plan are repeated", async () => {
