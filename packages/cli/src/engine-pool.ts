@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Digest, Options } from "@lading/oci";
-import { chooseEngine, type Engine, type EngineName, FactsStore, RunnerError, stateFolder } from "@lading/runner";
+import { chooseEngine, type Engine, type EngineName, FactsStore, stateFolder } from "@lading/runner";
 
 /** The engines that images are given to, each opened once, and what is known of the images; containerd in the namespace that CONTAINERD_NAMESPACE names, as its own clients have it. */
 export class EnginePool implements AsyncDisposable {
@@ -33,25 +33,22 @@ export class EnginePool implements AsyncDisposable {
     all.delete(id);
     this.#given.set(engine.name, all.add(id));
     this.#leaving = leaveOnly(id, engine, all, options);
-    // Told to whoever waits.
-    this.#leaving.catch(() => undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const opened = [...this.#engines.values()];
     this.#engines.clear();
-    await this.#leaving.catch(() => undefined);
-    this.#leaving = Promise.resolve();
+    await this.#leaving;
     for (const opening of opened) {
       const engine = await opening;
       const all = this.#given.get(engine.name) ?? new Set();
-      await leaveOnly([...all].at(-1), engine, all).catch(() => undefined);
+      await leaveOnly([...all].at(-1), engine, all);
       await engine[Symbol.asyncDispose]();
     }
   }
 }
 
-/** Removes all of these images but one, which have no name and no container. */
+/** Removes all of these images but one, which have no name and no container; what cannot be removed is left in `ids`. */
 async function leaveOnly(
   last: Digest | undefined,
   engine: Engine,
@@ -64,8 +61,9 @@ async function leaveOnly(
       const left = await engine.images.find(id, options);
       if (left?.names.length === 0) await engine.images.remove(id, options);
       ids.delete(id);
-    } catch (error) {
-      if (!(error instanceof RunnerError)) throw error;
+    } catch {
+      // Nobody asked for that: whatever came back, the next time tries it again.
+      if (options.signal?.aborted === true) return;
     }
   }
 }
