@@ -167,11 +167,11 @@ test.runIf(canBe)("bases that were unpacked without root are listed, and cleared
   expect((await user.sh(`find ${places} -mindepth 1 -maxdepth 1 | wc -l`)).stdout).toBe("3\n");
 
   const listed = await user.lading(["cache", "--json"]);
-  expect(JSON.parse(listed.stdout)).toMatchObject({ bases: 2, mounts: 1 });
+  expect(JSON.parse(listed.stdout)).toMatchObject({ baseFolders: 2, mounts: 1 });
   expect(await user.lading(["cache", "clear"])).toMatchObject({ status: 0, stderr: "" });
   expect(JSON.parse((await user.lading(["cache", "--json"])).stdout)).toMatchObject({
     blobs: 0,
-    bases: 0,
+    baseFolders: 0,
     baseBytes: 0,
     mounts: 0,
   });

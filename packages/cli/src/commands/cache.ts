@@ -49,7 +49,7 @@ export const command: Command = {
         ["  unfinished", formatSize(stats.temporaryBytes), ""],
       ];
       return print(
-        { dir: folder, ...stats, bases: bases.length, baseBytes },
+        { dir: folder, ...stats, baseFolders: bases.length, baseBytes },
         [folder, ...table(rows, [1, 2])].join("\n"),
       );
     }
