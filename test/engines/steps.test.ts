@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { lstat, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -186,6 +186,20 @@ describe.runIf(canRun).each(["runc", "crun"])("a step with %s", (runtime) => {
     expect((await readdir(from)).toSorted()).toEqual(["file", "sub"]);
     expect(await readFile(join(from, "file"), "utf8")).toBe("of the machine\n");
     expect(await readFile(join(cache, "kept"), "utf8")).toBe("kept\n");
+  });
+
+  test("sees a folder that is mounted to be written to with its owner and mode", async () => {
+    const from = join(folder.path, "other mode");
+    await mkdir(from);
+    await chmod(from, 0o751);
+    const { stdout, stderr } = await sh("stat -c '%a %u:%g' /bound /image /", {
+      mounts: [
+        { type: "bind", target: "/bound", source: from, readOnly: false },
+        { type: "bind", target: "/image", source: { files: { base, layers: [] }, path: "/" }, readOnly: false },
+      ],
+    });
+    const [bound, image, root] = stdout.split("\n");
+    expect({ stderr, bound, image }).toEqual({ stderr: "", bound: "751 0:0", image: root });
   });
 
   test("that writes beside what was mounted leaves only that", async () => {

@@ -11,8 +11,9 @@ import {
 import { join } from "node:path";
 import type { Options } from "@lading/oci";
 import { RunnerError } from "../errors.ts";
-import { OverlayFolder } from "../runc/overlay-folder.ts";
+import { likeRoot, OverlayFolder } from "../runc/overlay-folder.ts";
 import type { MountRequest } from "../run-spec.ts";
+import { hasCode } from "../state/system-error.ts";
 import { openAgentSocket } from "./agent-socket.ts";
 import type { MountPoint } from "./mount-points.ts";
 import { type Secret, secretsArchive } from "./secrets-archive.ts";
@@ -121,6 +122,13 @@ function ofMachine({ readOnly, target }: Bind, source: string, at: string, { ove
     return { type, path: at, readonly: false };
   }
   const overlay = OverlayFolder.make(at, [source]);
+  try {
+    likeRoot(overlay.upper, { root: source });
+  } catch (error) {
+    // In a user namespace its owner may have no number.
+    if (!hasCode(error, "EINVAL", "EPERM")) throw error;
+    chmodSync(overlay.upper, statSync(source).mode & 0o7777);
+  }
   overlays.push(overlay);
   return { type, path: overlay.root, readonly: false };
 }
@@ -131,7 +139,9 @@ async function ofFiles(
   at: string,
   { files, overlays, signal }: Work,
 ): Promise<Source> {
-  const overlay = OverlayFolder.make(at, (await files.lower(other, { signal })).folders);
+  const lower = await files.lower(other, { signal });
+  const overlay = OverlayFolder.make(at, lower.folders);
+  likeRoot(overlay.upper, lower);
   const look = (view: SeenFiles): Source => {
     const found = view.resolve(path);
     const type = typeOf(view.stat(found), path, target);
