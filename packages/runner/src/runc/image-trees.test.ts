@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
@@ -16,7 +16,7 @@ import {
 } from "@lading/oci";
 import { temporaryFolder } from "@lading/testkit";
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ImageTrees } from "./image-trees.ts";
 import { loneLayer } from "./lone-layer.ts";
 import { asImageHasThem } from "./lower-folders.ts";
@@ -256,6 +256,25 @@ test.runIf(isRoot)("what is unpacked is not read again for layers that remove so
   await trees.sweep(names[1] ?? "", () => false);
   expect(await trees.ensure({ layers })).toEqual(names);
 });
+
+test.runIf(isRoot)(
+  "of two who sweep a tree at once, or one who sweeps and one who unpacks, neither fails",
+  async () => {
+    await using place = await temporaryFolder();
+    const trees = new ImageTrees(place.path);
+    const [name = ""] = await trees.ensure({ layers: [layerOf([file("x")])] });
+    const isUsed = vi.fn<() => boolean>();
+    isUsed.mockImplementationOnce(() => (rmSync(trees.folder(name), { recursive: true }), false));
+    await trees.sweep(name, isUsed);
+    expect(trees.all()).toEqual([]);
+
+    await trees.ensure({ layers: [layerOf([file("x")])] });
+    isUsed.mockReturnValueOnce(false);
+    isUsed.mockImplementationOnce(() => (mkdirSync(join(trees.folder(name), "rootfs"), { recursive: true }), true));
+    await trees.sweep(name, isUsed);
+    expect(trees.all()).toEqual([name]);
+  },
+);
 
 test.runIf(isRoot)("of the layers above a base no more are laid over it than an overlay has names for", async () => {
   await using place = await temporaryFolder();

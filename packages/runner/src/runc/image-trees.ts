@@ -188,12 +188,17 @@ export class ImageTrees {
 
   /** Deletes files that no image has any more. */
   async sweep(name: string, isUsed: () => boolean): Promise<void> {
-    if (isUsed() || !this.has(name)) return;
+    if (isUsed()) return;
     const gone = this.#temporary();
-    renameSync(this.folder(name), gone);
-    // An image of them may have come in between, and found them.
-    if (isUsed() && !this.has(name)) renameSync(gone, this.folder(name));
-    else await rm(gone, { recursive: true, force: true });
+    try {
+      renameSync(this.folder(name), gone);
+      // An image of them may have come in between, and found them.
+      if (isUsed()) return renameSync(gone, this.folder(name));
+    } catch (error) {
+      // Another process was faster: to delete them, or to unpack them again.
+      if (!hasCode(error, "ENOENT", "ENOTEMPTY", "EEXIST")) throw error;
+    }
+    await rm(gone, { recursive: true, force: true });
   }
 
   async #make(name: string, unpack: (folder: string) => Promise<Unpacked>): Promise<void> {

@@ -14,6 +14,7 @@ import type { Workshop } from "../supervisor/supervise.ts";
 import type { DriverSettings } from "../supervisor/task.ts";
 import { findRuntime } from "./find-runtime.ts";
 import { withImageFiles } from "./image-files.ts";
+import { treesOf } from "./image-folder.ts";
 import { refuseUnsupported } from "./refuse-unsupported.ts";
 import { RuncDriver } from "./runc-driver.ts";
 import { RuncImages } from "./runc-images.ts";
@@ -68,6 +69,11 @@ export class RuncEngine implements Engine {
         await makeVolumes(root, plan, (work) => withImageFiles(root, image.id, files, work));
       },
     );
+    // Who removes images may not have seen a container that had no name yet; one that has is seen.
+    if (treesOf(root, image.id).length === 0) {
+      await this.#store.remove(record);
+      throw new RunnerError("NOT_FOUND", `Cannot create a container of ${imageName}: the image was removed meanwhile`);
+    }
     return this.#container(record);
   }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { lstat, mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import {
@@ -18,7 +18,7 @@ import {
 import { temporaryFolder } from "@lading/testkit";
 import { expect, test } from "vitest";
 import { testPlan } from "../spec/run-bundle.suite.ts";
-import { ContainerStore } from "../state/container-store.ts";
+import { type ContainerRecord, ContainerStore } from "../state/container-store.ts";
 import { lowerFolders } from "./lower-folders.ts";
 import { hexOf, imagesFolder, rootfsOf, treesFolder, treesOf } from "./image-folder.ts";
 import { RuncImages } from "./runc-images.ts";
@@ -296,4 +296,44 @@ test.runIf(isRoot)("an image that a container stands on stays, even by force", a
   await containers.remove(record);
   await store.images.remove(id);
   expect(await store.images.list()).toEqual([]);
+});
+
+test.runIf(isRoot)("an image that another process is faster to remove is not found", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const { descriptor } = await imageOf(source, [{ ...entry, path: "file", type: "file", body: "x" }]);
+  const { id } = await store.images.import(source, descriptor, { name: "localhost/gone:1" });
+  class Slow extends ContainerStore {
+    override list(): readonly ContainerRecord[] {
+      renameSync(join(imagesFolder(store.root), hexOf(id)), join(store.root, "taken"));
+      return super.list();
+    }
+  }
+
+  await expect(new RuncImages(new Slow(store.root)).remove("localhost/gone:1")).rejects.toMatchObject({
+    code: "NOT_FOUND",
+  });
+});
+
+test.runIf(isRoot)("an image that gets a container while it is being removed stays, with its names", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const { descriptor } = await imageOf(source, [{ ...entry, path: "file", type: "file", body: "x" }]);
+  const image = await store.images.import(source, descriptor, { name: "localhost/used:1" });
+  const containers = new ContainerStore(store.root);
+  const plan = testPlan({ command: ["true"], name: "user" });
+  const user = await containers.create({ engine: "runc", image: { id: image.id, name: "localhost/used:1" }, plan });
+  class Late extends ContainerStore {
+    #asked = 0;
+
+    override list(): readonly ContainerRecord[] {
+      return this.#asked++ === 0 ? [] : super.list();
+    }
+  }
+
+  await expect(new RuncImages(new Late(store.root)).remove("localhost/used:1")).rejects.toMatchObject({
+    code: "IN_USE",
+  });
+  expect(await store.images.list()).toEqual([image]);
+  expect((await lowerFolders(store.root, user.image.id, undefined)).folders).toHaveLength(1);
 });

@@ -97,19 +97,45 @@ export class RuncImages implements EngineImages {
       throw new RunnerError("IN_USE", `Cannot remove image "${name}": it has ${names.length} names`, {
         hint: `Remove them, or use force: ${names.join(", ")}`,
       });
+    this.#refuseUsed(hex, name);
+    const trees = this.#treesOf(hex);
+    // Out of sight first, so that nobody starts with what is half gone.
+    const gone = this.#temporary();
+    try {
+      renameSync(this.#folder(hex), gone);
+    } catch (error) {
+      if (!hasCode(error, "ENOENT")) throw error;
+      throw new RunnerError("NOT_FOUND", `Cannot remove image "${name}": it was removed meanwhile`);
+    }
+    try {
+      // Who made a container of it in between has seen it, or it is seen here.
+      this.#refuseUsed(hex, name);
+    } catch (error) {
+      this.#putBack(gone, hex);
+      throw error;
+    }
+    names.forEach((each) => this.#untag(each));
+    await rm(gone, { recursive: true, force: true });
+    await this.#sweep(trees);
+  }
+
+  /** Its containers stand on an image's files: not even force takes them away. Throws RunnerError IN_USE. */
+  #refuseUsed(hex: string, name: string): void {
     const users = this.#store.list().filter(({ engine, image }) => engine === "runc" && hexOf(image.id) === hex);
-    // Its containers stand on these files: not even force takes them away.
     if (users.length > 0)
       throw new RunnerError("IN_USE", `Cannot remove image "${name}": ${users.length} containers use it`, {
         hint: `Remove them first: ${users.map((user) => user.name).join(", ")}`,
       });
-    names.forEach((each) => this.#untag(each));
-    const trees = this.#treesOf(hex);
-    // Out of sight first, so that nobody starts with what is half gone.
-    const gone = this.#temporary();
-    renameSync(this.#folder(hex), gone);
-    await rm(gone, { recursive: true, force: true });
-    await this.#sweep(trees);
+  }
+
+  #putBack(gone: string, hex: string): void {
+    try {
+      renameSync(gone, this.#folder(hex));
+    } catch (error) {
+      // Somebody has imported it again.
+      if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;
+      rmSync(gone, { recursive: true, force: true });
+    }
   }
 
   /** Throws RunnerError AMBIGUOUS. */
