@@ -6,7 +6,7 @@ import { withOverlay } from "./overlay.ts";
 
 /**
  * Shows an image's files, with the owners that it says, for as long as `work` takes: mounted in `folder`, which goes
- * afterwards, where they are of several layers. Throws as `lowerFolders` and `withOverlay`.
+ * afterwards. Throws as `lowerFolders` and `withOverlay`.
  */
 export async function withImageFiles<T>(
   root: string,
@@ -16,8 +16,6 @@ export async function withImageFiles<T>(
   options: Options = {},
 ): Promise<T> {
   const { folders } = await lowerFolders(root, image, undefined, options);
-  const [only] = folders;
-  if (only !== undefined && folders.length === 1) return await work(only);
   try {
     return await withOverlay({ folder: OverlayFolder.make(folder, folders), options: [] }, work, options);
   } finally {

@@ -19,6 +19,7 @@ import { temporaryFolder } from "@lading/testkit";
 import { expect, test } from "vitest";
 import { testPlan } from "../spec/run-bundle.suite.ts";
 import { type ContainerRecord, ContainerStore } from "../state/container-store.ts";
+import { withImageFiles } from "./image-files.ts";
 import { lowerFolders } from "./lower-folders.ts";
 import { hexOf, imagesFolder, rootfsOf, treesFolder, treesOf } from "./image-folder.ts";
 import { RuncImages } from "./runc-images.ts";
@@ -336,4 +337,17 @@ test.runIf(isRoot)("an image that gets a container while it is being removed sta
   });
   expect(await store.images.list()).toEqual([image]);
   expect((await lowerFolders(store.root, user.image.id, undefined)).folders).toHaveLength(1);
+});
+
+test.runIf(isRoot)("what the lowest layer removes of nothing is not there to look at", async () => {
+  await using store = await makeStore();
+  const source = new MemoryStore();
+  const { descriptor } = await imageOf(source, [
+    { ...entry, path: ".wh.data", type: "file" },
+    { ...entry, path: "file", type: "file" },
+  ]);
+  const { id } = await store.images.import(source, descriptor);
+
+  const seen = await withImageFiles(store.root, id, join(store.root, "view"), (files) => readdir(files));
+  expect(seen).toEqual(["file"]);
 });
