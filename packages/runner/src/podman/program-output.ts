@@ -57,9 +57,10 @@ async function pumpFrames(connection: Readable, head: Uint8Array, outputs: Outpu
     if (!(stream === "stderr" && isLostInput(bytes))) await write(outputs[stream], bytes);
 }
 
-/** What podman says, as if its program had, when that ended without having read all that it was given. */
+/** What podman says, as if its program had, when that ended without having read all that it was given: as it writes, or later. */
 function isLostInput(bytes: Uint8Array): boolean {
-  return bytes.length < 200 && /^Error: write unixpacket \S+: write: /.test(Buffer.from(bytes).toString("latin1"));
+  const text = bytes.length < 200 ? Buffer.from(bytes).toString("latin1") : "";
+  return /^Error: (?:write unixpacket \S+: write: |read unixpacket \S+: read: connection reset by peer)/.test(text);
 }
 
 async function pumpRaw(connection: Readable, head: Uint8Array, out: Writable): Promise<void> {
