@@ -6,6 +6,7 @@ import {
   type DockerArchiveEntry,
   type FoundReferrer,
   firstOf,
+  isCosignName,
   isDocumentType,
   nameOf,
   OciArchive,
@@ -236,8 +237,7 @@ async function walk(archive: OciArchive, options: Options): Promise<Walked> {
       referrers.set(referrer.subject.digest, known);
     }
     // What refers to something and has a name of its own was asked for by that.
-    const isBeside =
-      name === undefined ? referrer !== undefined : parseCosignTag(name.slice(name.lastIndexOf(":") + 1)) !== undefined;
+    const isBeside = name === undefined ? referrer !== undefined : isCosignName(name);
     if (!isBeside) images.push({ name, descriptor });
   }
   return { images, named, referrers, content, children };

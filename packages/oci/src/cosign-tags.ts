@@ -28,6 +28,11 @@ export function parseCosignTag(tag: string): { readonly subject: Digest; readonl
   return suffix !== undefined && isDigest(subject) ? { subject, suffix } : undefined;
 }
 
+/** Whether an image's name, in full or a tag alone, is that of something that cosign keeps beside an image. */
+export function isCosignName(name: string): boolean {
+  return parseCosignTag(name.slice(name.lastIndexOf(":") + 1)) !== undefined;
+}
+
 /** How cosign marks in a layout's index.json what is what, by the annotation `kind`. */
 export const cosignKinds = {
   annotation: "kind",

@@ -53,7 +53,7 @@ export {
   type AttestationManifestsOptions,
   attestedImage,
 } from "./attestation-manifests.ts";
-export { cosignKinds, type CosignSuffix, cosignTag, cosignTags, parseCosignTag } from "./cosign-tags.ts";
+export { cosignKinds, type CosignSuffix, cosignTag, cosignTags, isCosignName, parseCosignTag } from "./cosign-tags.ts";
 export { copyReferrers, type FoundReferrer, referrersOf } from "./copy-referrers.ts";
 export { type Referrer, referrerOf } from "./referrer.ts";
 export { firstOf } from "./first-of.ts";

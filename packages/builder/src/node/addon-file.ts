@@ -1,4 +1,4 @@
-import { isFields } from "./package-manifest.ts";
+import { isFields } from "../fields.ts";
 import type { TargetSystem } from "./target-system.ts";
 
 /** What a compiled add-on says of where it can be loaded. */

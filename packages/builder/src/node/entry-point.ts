@@ -1,6 +1,6 @@
 import { BuildError } from "../errors.ts";
 import type { PackageManifest } from "./lockfile.ts";
-import { isFields } from "./package-manifest.ts";
+import { isFields } from "../fields.ts";
 import { readScript, type Refusal, type ScriptCommand } from "./start-script.ts";
 
 /** What `node` is called with: its own flags, a file, arguments. */

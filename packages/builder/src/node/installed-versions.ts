@@ -3,7 +3,8 @@ import clean from "semver/functions/clean.js";
 import { BuildError } from "../errors.ts";
 import { install, type InstalledPackage } from "./installed.ts";
 import type { Lockfile } from "./lockfile.ts";
-import { isFields, parseJson, text } from "./package-manifest.ts";
+import { isFields } from "../fields.ts";
+import { parseJson, text } from "./package-manifest.ts";
 import type { StatMemory } from "./stat-memory.ts";
 
 /**

@@ -1,7 +1,8 @@
 import { BuildError } from "../errors.ts";
 import type { LockedDependency, LockedPackage, Lockfile, PackageManifest } from "./lockfile.ts";
 import { differences, outOfDate } from "./lockfile-mismatch.ts";
-import { conditionsOf, type Fields, fieldsOf, isFields, parseJson, text, textsOf } from "./package-manifest.ts";
+import { type Fields, isFields } from "../fields.ts";
+import { conditionsOf, fieldsOf, parseJson, text, textsOf } from "./package-manifest.ts";
 
 /**
  * Reads package-lock.json or npm-shrinkwrap.json of version 2 or 3: the folders of node_modules with what is in each.

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { BuildError } from "../errors.ts";
 import type { Conditions, PackageManifest } from "./lockfile.ts";
+import { type Fields, isFields } from "../fields.ts";
 
 /** Reads a package.json; undefined when there is none. Throws BuildError SPEC when it is no JSON object. */
 export function readManifest(path: string): PackageManifest | undefined {
@@ -52,13 +53,6 @@ function parseManifest(value: Fields): PackageManifest {
 function workspacesOf(value: unknown): readonly string[] | undefined {
   const list = isFields(value) ? value["packages"] : value;
   return Array.isArray(list) ? listOf(list) : undefined;
-}
-
-/** What an object of a document holds, before anybody looked. */
-export type Fields = Readonly<Record<string, unknown>>;
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The value as an object; what is none is empty. */

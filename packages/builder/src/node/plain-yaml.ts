@@ -1,4 +1,4 @@
-import type { Fields } from "./package-manifest.ts";
+import type { Fields } from "../fields.ts";
 
 /*
  * The YAML of lockfiles: what pnpm and Yarn write, and not what people do. Mappings by indentation, scalars on one

@@ -2,7 +2,8 @@ import { posix } from "node:path";
 import { BuildError } from "../errors.ts";
 import type { LockedDependency, LockedPackage, Lockfile, PackageManifest } from "./lockfile.ts";
 import { differences, outOfDate } from "./lockfile-mismatch.ts";
-import { conditionsOf, type Fields, fieldsOf, isFields, text, textsOf } from "./package-manifest.ts";
+import { type Fields, isFields } from "../fields.ts";
+import { conditionsOf, fieldsOf, text, textsOf } from "./package-manifest.ts";
 import { parsePlainYaml } from "./plain-yaml.ts";
 
 /** Reads pnpm-lock.yaml of version 6 to 9. Throws BuildError SPEC for others. */

@@ -3,7 +3,7 @@ import { readFileSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { makeFolder } from "@lading/oci";
 import { replaceFile } from "../pack/blob-file.ts";
-import { isFields } from "./package-manifest.ts";
+import { isFields } from "../fields.ts";
 
 /** Milliseconds after which a file's times tell every later change to it; FAT and old NFS know seconds only. */
 const settled = 2000;

@@ -1,4 +1,4 @@
-import type { Fields } from "./package-manifest.ts";
+import type { Fields } from "../fields.ts";
 
 /** Reads the yarn.lock of Yarn 1: like YAML, but with "key value", and several keys for one entry. Throws SyntaxError. */
 export function parseYarnClassic(text: string): Fields {

@@ -1,4 +1,5 @@
 import { isDigest } from "@lading/oci";
+import { isFields } from "../fields.ts";
 import type { LowerNode } from "../plan/lower.ts";
 import type { CompressedLayer } from "./compress-layer.ts";
 
@@ -54,10 +55,6 @@ function isNode(value: unknown): boolean {
   if (!isFields(value)) return false;
   const { type, mode, uid, gid, linkname } = value;
   return typeof type === "string" && isCount(mode) && isCount(uid) && isCount(gid) && typeof linkname === "string";
-}
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isDigestText(value: unknown): boolean {

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
-import { DockerArchive, LayoutStore, type OciArchive, parseCosignTag } from "@lading/oci";
+import { DockerArchive, isCosignName, LayoutStore, type OciArchive } from "@lading/oci";
 import type { Access, Auth, RegistryServer, ServedContent, ServeOptions } from "@lading/registry-server";
 import type { Flags } from "../flags.ts";
 import { isFilePlace, parsePlaceArgument } from "../locate.ts";
@@ -179,7 +179,7 @@ function explained(error: unknown, address: string): unknown {
 async function howTo(server: RegistryServer, flags: Flags): Promise<string> {
   const names = await server.names();
   // What engines run, and no signature.
-  const first = names.find((name) => parseCosignTag(name.slice(name.lastIndexOf(":") + 1)) === undefined) ?? "NAME:TAG";
+  const first = names.find((name) => !isCosignName(name)) ?? "NAME:TAG";
   const host = server.host.replace(/^0\.0\.0\.0:/, "127.0.0.1:");
   const plain = server.url.protocol === "http:";
   const lines = [

@@ -1,5 +1,5 @@
 import { type Descriptor, isDocumentType, mediaTypes } from "../descriptor.ts";
-import { cosignKinds, parseCosignTag } from "../cosign-tags.ts";
+import { cosignKinds, isCosignName, parseCosignTag } from "../cosign-tags.ts";
 import { type Digest, isDigest } from "../digest.ts";
 import { detectMediaType, type Index, parseIndex } from "../documents.ts";
 import { OciError } from "../errors.ts";
@@ -224,8 +224,7 @@ function referrerIn(entry: Descriptor, bytes: Uint8Array): Referrer | undefined 
 const openingBrace = 0x7b;
 
 function hasCosignTag(entry: Descriptor): boolean {
-  const name = nameOf(entry) ?? "";
-  return parseCosignTag(name.slice(name.lastIndexOf(":") + 1)) !== undefined;
+  return isCosignName(nameOf(entry) ?? "");
 }
 
 /** The name an entry of an index.json carries: the full reference if there is one, else the tag. */
